@@ -1,0 +1,35 @@
+# Other people's libraries. A room names the one it hides (libs/CMakeLists.txt).
+include(CheckFunctionExists)
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+
+pkg_check_modules(UV        REQUIRED IMPORTED_TARGET libuv)
+pkg_check_modules(CURL      REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd)
+pkg_check_modules(JANSSON   REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(PROTOBUFC REQUIRED IMPORTED_TARGET libprotobuf-c)
+pkg_check_modules(OPENSSL   REQUIRED IMPORTED_TARGET openssl)
+pkg_check_modules(SODIUM    REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(CMOCKA    REQUIRED IMPORTED_TARGET cmocka)
+find_library(JQ jq REQUIRED)
+find_library(NANOPB protobuf-nanopb REQUIRED)
+
+# nats.c: the one that ./dev setup unpacked, or a system's own that is new enough.
+set(DEPS ${CMAKE_SOURCE_DIR}/build/deps)
+if(EXISTS ${DEPS}/lib/libnats_static.a)
+  add_library(nats STATIC IMPORTED GLOBAL)
+  set_target_properties(nats PROPERTIES IMPORTED_LOCATION ${DEPS}/lib/libnats_static.a)
+  target_include_directories(nats INTERFACE ${DEPS}/include)
+  target_link_libraries(nats INTERFACE
+    PkgConfig::OPENSSL PkgConfig::SODIUM PkgConfig::PROTOBUFC Threads::Threads)
+  # Built against a newer C library: three of its names are missing in that of Debian 12.
+  check_function_exists(__isoc23_strtol HAVE_ISOC23)
+  if(NOT HAVE_ISOC23)
+    add_library(bus_compat STATIC ${CMAKE_SOURCE_DIR}/libs/bus/bus_compat.c)
+    target_link_libraries(bus_compat PRIVATE flags)
+    target_link_libraries(nats INTERFACE bus_compat)
+  endif()
+else()
+  pkg_check_modules(NATS REQUIRED IMPORTED_TARGET libnats>=3.14)
+  add_library(nats ALIAS PkgConfig::NATS)
+endif()

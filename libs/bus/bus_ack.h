@@ -1,0 +1,33 @@
+/*
+ * bus_ack - what the server says to something stored or asked, and what we make of it.  Pure.
+ */
+#ifndef BUS_BUS_ACK_H
+#define BUS_BUS_ACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+
+enum { BUS_ACK_TEXT_SIZE = 256 };
+
+struct bus_ack {
+    uint64_t seq;     /* 0: none was told */
+    int64_t value;    /* of a counter */
+    int32_t code;     /* of a refusal, like an HTTP status; 0: there is none */
+    int32_t err_code; /* of a refusal, JetStream's own */
+    bool duplicate;
+    char text[BUS_ACK_TEXT_SIZE]; /* of a refusal */
+};
+
+/* Reads a PubAck or the "error" of any API answer.  False: not JSON, or a refusal without a code. */
+bool bus_ack_read(struct bytes json, struct bus_ack *ret);
+
+/* Who asked: one who stored something, or one who asked the API. */
+enum bus_ack_asked { BUS_ACK_PUBLISH, BUS_ACK_API };
+
+/* What to do about a refusal.  An answer that refuses is certain: never UNKNOWN. */
+enum err_kind bus_ack_kind(enum bus_ack_asked asked, int32_t code, int32_t err_code);
+
+#endif

@@ -1,0 +1,330 @@
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/backoff.h"
+#include "base/clk.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "svc/svc_internal.h"
+#include "wire/wire_stream.h"
+
+enum {
+    STREAM_MAGIC  = 0x53535431,
+    CONFIG_MAX    = 64 << 10, /* of one stream's JSON */
+    PASS_MS       = 60000,    /* one look over all streams, making included */
+    AGAIN_BASE_MS = 200,
+    AGAIN_CAP_MS  = 5000,
+    LEADER_MS     = 1000, /* how long others leave the making to a leader, and as much jitter */
+};
+
+/*
+ * A look goes over the table, stream by stream: is it there, whose schema is it, was it made
+ * anew?  What is missing is made, if we may: at start everybody may, later the leader at once
+ * and the others only when a second has passed and nobody did.
+ */
+struct svc_stream {
+    struct bus_op op; /* first: SELF() */
+    struct svc *svc;
+    bool looking;
+    bool may_make;
+    bool stand;     /* at the end of the last look */
+    bool told;      /* on_ready was called */
+    bool anew;      /* a stream was made again since it was called */
+    bool untouched; /* this process has not yet widened the streams */
+    size_t at;
+    unsigned tries;
+    uint64_t look_at;  /* monotonic ms; UINT64_MAX: no look is due */
+    uint64_t *created; /* by stream: when the server says it was made; 0: not known */
+    struct buf config;
+    char why[240];
+    char logged[240];
+};
+
+struct svc_stream *svc_stream_new(struct svc *svc)
+{
+    struct svc_stream *s = mem_new(struct svc_stream);
+
+    s->svc       = svc;
+    s->untouched = true;
+    s->may_make  = true;
+    s->look_at   = UINT64_MAX;
+    s->created   = mem_array(wire_stream_count(), sizeof(*s->created));
+    buf_init(&s->config, CONFIG_MAX);
+    str_copy(s->why, sizeof(s->why), "not looked at yet");
+    return s;
+}
+
+/* The bus is gone by now, and with it the op. */
+void svc_stream_free(struct svc_stream **slot)
+{
+    struct svc_stream *s = take(slot);
+
+    if (!s)
+        return;
+    buf_deinit(&s->config);
+    mem_free(&s->created);
+    mem_free(&s);
+}
+
+static bool makes(const struct svc_stream *s)
+{
+    return str_equal(s->svc->config.streams, "self");
+}
+
+bool svc_stream_stand(const struct svc_stream *s)
+{
+    return s->stand && s->told;
+}
+
+const char *svc_stream_why(const struct svc_stream *s)
+{
+    return s->why;
+}
+
+static struct err look_on(struct svc_stream *s);
+
+/* ---- reading the server's answer ------------------------------------------------------------ */
+
+/* The value of a string member in the server's compact JSON: a whole parser is another room's,
+   and a quoted name cannot stand unescaped inside a value.  NULL if there is none. */
+static const char *member(struct bytes json, const char *name, char *at, size_t size)
+{
+    char key[64];
+
+    must(str_format(key, sizeof(key), "\"%s\":", name));
+
+    const char *end   = (const char *)json.at + json.len;
+    const char *found = memmem(json.at, json.len, key, strlen(key));
+
+    if (!found)
+        return NULL;
+    found += strlen(key);
+    while (found < end && *found == ' ')
+        found++;
+    if (found == end || *found != '"')
+        return NULL;
+    found++;
+
+    const char *quote = memchr(found, '"', (size_t)(end - found));
+
+    if (!quote || !str_copy_n(at, size, found, (size_t)(quote - found)))
+        return NULL;
+    return at;
+}
+
+/* True if this stream was made by a newer Sluice; then the process ends. */
+static bool refuse_newer(struct svc_stream *s, struct bytes info)
+{
+    char text[32], why[200];
+    uint64_t schema = 0;
+
+    if (!member(info, "sluice.schema", text, sizeof(text)) || failed(str_u64(text, &schema)) ||
+        schema <= WIRE_SCHEMA)
+        return false;
+    str_format(why, sizeof(why),
+               "stream %s has schema %" PRIu64
+               ", ours is %d: this binary refuses a newer schema",
+               wire_stream_name(s->at), schema, (int)WIRE_SCHEMA);
+    svc_die(s->svc, why);
+    return true;
+}
+
+/* The same name may be another stream by now. */
+static void compare_created(struct svc_stream *s, struct bytes info)
+{
+    char text[64];
+
+    if (!member(info, "created", text, sizeof(text)))
+        return;
+
+    uint64_t now = str_hash(text, strlen(text));
+
+    if (s->created[s->at] && s->created[s->at] != now)
+        s->anew = true;
+    s->created[s->at] = now;
+}
+
+/* ---- the chain ------------------------------------------------------------------------------ */
+
+static void say_why(struct svc_stream *s, struct err e, const char *text)
+{
+    char number[80];
+
+    str_format(s->why, sizeof(s->why), "%s: %s", wire_stream_name(s->at),
+               text && text[0] ? text : err_text(e, number, sizeof(number)));
+}
+
+static struct err made(struct bus_op *op, const struct bus_reply *r)
+{
+    struct svc_stream *s = SELF(struct svc_stream, STREAM_MAGIC, op);
+
+    if (failed(r->err)) {
+        say_why(s, r->err, r->text);
+        return r->err;
+    }
+    s->at++;
+    return look_on(s);
+}
+
+static struct err make(struct svc_stream *s)
+{
+    const struct svc_config *config      = &s->svc->config;
+    struct wire_stream_settings settings = {
+        .replicas     = (unsigned)config->replicas,
+        .retention_ms = config->retention_ms,
+        .wall_us      = clk_wall_ms() * 1000,
+    };
+
+    buf_clear(&s->config);
+    wire_stream_config(s->at, &settings, &s->config);
+    must(!s->config.full);
+    return bus_stream_make(&s->op, wire_stream_name(s->at), buf_bytes(&s->config), made);
+}
+
+static struct err missing(struct svc_stream *s, struct err absent)
+{
+    say_why(s, absent, makes(s) ? "missing" : "missing, and SLUICE_STREAMS=verify makes none");
+    if (!makes(s) || !s->may_make)
+        return absent;
+    if (s->told) {
+        s->anew           = true;
+        s->created[s->at] = 0;
+        log_warn("stream made anew", KV("stream", wire_stream_name(s->at)));
+    }
+    return make(s);
+}
+
+static struct err informed(struct bus_op *op, const struct bus_reply *r)
+{
+    struct svc_stream *s = SELF(struct svc_stream, STREAM_MAGIC, op);
+
+    if (r->err.kind == ERR_ABSENT)
+        return missing(s, r->err);
+    if (failed(r->err)) {
+        say_why(s, r->err, r->text);
+        return r->err;
+    }
+    if (refuse_newer(s, r->body))
+        return err_of(ERR_FATAL, "schema");
+    compare_created(s, r->body);
+    if (makes(s) && s->untouched)
+        return make(s); /* widens what an older one of ours made */
+    s->at++;
+    return look_on(s);
+}
+
+static struct err look_on(struct svc_stream *s)
+{
+    char call[128];
+
+    if (s->at == wire_stream_count() || str_equal(s->svc->config.streams, "none"))
+        return bus_op_done(&s->op);
+    must(str_format(call, sizeof(call), "STREAM.INFO.%s", wire_stream_name(s->at)));
+    return bus_api(&s->op, call, bytes_str(""), informed);
+}
+
+static struct err begin(struct bus_op *op, const struct bus_reply *r)
+{
+    (void)r;
+    return look_on(SELF(struct svc_stream, STREAM_MAGIC, op));
+}
+
+static void all_stand(struct svc_stream *s)
+{
+    struct svc *svc = s->svc;
+    bool tell       = !s->told || s->anew;
+
+    s->stand     = true;
+    s->untouched = false;
+    s->may_make  = false;
+    s->tries     = 0;
+    s->logged[0] = '\0';
+    s->look_at   = UINT64_MAX;
+    if (!tell)
+        return;
+    s->told = true;
+    s->anew = false;
+    if (svc->on_ready)
+        svc->on_ready(svc->ready_self);
+}
+
+/* Said once for each reason, for a look is repeated until it is good. */
+static void log_why(struct svc_stream *s)
+{
+    if (str_equal(s->logged, s->why) || !bus_connected(s->svc->bus))
+        return;
+    str_copy(s->logged, sizeof(s->logged), s->why);
+    log_warn("streams do not stand", KV("why", s->why), KV("try", s->tries + 1));
+}
+
+static void look_again(struct svc_stream *s, struct err e)
+{
+    uint64_t now = svc_now(s->svc);
+
+    s->stand = false;
+    if (e.kind == ERR_ABSENT && makes(s) && !s->may_make) {
+        s->may_make = true; /* the leader has its chance first */
+        s->look_at  = now + LEADER_MS + id_random64() % LEADER_MS;
+    } else {
+        log_why(s);
+        s->look_at =
+            now + backoff_half_ms(s->tries, AGAIN_BASE_MS, AGAIN_CAP_MS, id_random64());
+    }
+    s->tries++;
+}
+
+static void looked(struct bus_op *op, struct err e)
+{
+    struct svc_stream *s = SELF(struct svc_stream, STREAM_MAGIC, op);
+
+    s->looking = false;
+    if (e.kind == ERR_FATAL || s->svc->over)
+        s->look_at = UINT64_MAX;
+    else if (failed(e))
+        look_again(s, e);
+    else
+        all_stand(s);
+    svc_poke(s->svc);
+}
+
+static void look(struct svc_stream *s)
+{
+    s->looking = true;
+    s->look_at = UINT64_MAX;
+    s->at      = 0;
+    if (svc_leader_any(s->svc))
+        s->may_make = true;
+    bus_op_start(s->svc->bus, &s->op, STREAM_MAGIC, "streams", PASS_MS, looked);
+    bus_wait(&s->op, 0, begin);
+}
+
+void svc_stream_connected(struct svc_stream *s)
+{
+    s->tries   = 0;
+    s->look_at = svc_now(s->svc);
+}
+
+uint64_t svc_stream_tick(struct svc_stream *s, uint64_t now)
+{
+    if (s->looking)
+        return UINT64_MAX;
+    if (now >= s->look_at && bus_connected(s->svc->bus) && !s->svc->over)
+        look(s);
+    return bus_connected(s->svc->bus) ? s->look_at : UINT64_MAX;
+}
+
+void svc_streams_missing(struct svc *svc)
+{
+    struct svc_stream *s = svc->streams;
+
+    if (!s->stand)
+        return; /* it is being looked at */
+    s->stand = false;
+    str_copy(s->why, sizeof(s->why), "looked for");
+    s->look_at = svc_now(svc);
+    log_warn("streams missing", KV("why", "refused or unheard; looking"));
+    svc_poke(svc);
+}

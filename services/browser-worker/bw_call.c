@@ -1,0 +1,172 @@
+#include "bw_call.h"
+
+#include "base/clk.h"
+#include "base/mem.h"
+#include "base/sha256.h"
+#include "bw_journal.h"
+#include "bw_step.h"
+#include "problem/problem.h"
+
+enum { CALL_BODY_MAX = 512 * 1024, SUSPECT_WAIT_MS = 200 };
+
+static void send_call(struct bw_run *run);
+
+/* The same for every repeat of this step of this run: what the service's author deduplicates by. */
+static const char *call_key(struct bw_run *run)
+{
+    uint8_t digest[32];
+    char key[ID_SIZE];
+    struct sha256 *sha = sha256_new();
+
+    sha256_add(sha, run->job.ticket.run, ID_LEN);
+    sha256_add(sha, run->doing.step->id, strlen(run->doing.step->id));
+    sha256_end(&sha, digest);
+    id_derive(digest, key);
+    return bw_step_keep(run, key);
+}
+
+/* ---- the answer ----------------------------------------------------------------------------------------- */
+
+static void refuse(struct bw_run *run, enum call_fate fate, const char *detail)
+{
+    run->doing.fate           = fate;
+    run->doing.outcome.code   = problem_word(PROBLEM_UPSTREAM_FAILED);
+    run->doing.outcome.detail = bw_step_keep(run, detail);
+}
+
+static void read_answer(struct bw_run *run, const struct bus_reply *reply)
+{
+    const char *error  = bus_msg_header(reply->msgs, "Nats-Service-Error");
+    const char *status = bus_msg_header(reply->msgs, "Nats-Service-Error-Code");
+    struct json *body  = NULL;
+    char why[JSON_WHY_SIZE];
+    uint64_t code = 200;
+
+    if (status)
+        (void)str_u64(status, &code);
+    run->doing.outcome.status = (uint32_t)code;
+    if (error) {
+        refuse(run, CALL_REFUSED, error);
+        return;
+    }
+    if (reply->body.len && failed(json_parse(&body, reply->body, why, sizeof why))) {
+        refuse(run, CALL_REFUSED, "the service's answer is not JSON");
+        return;
+    }
+    run->doing.fate  = CALL_DONE;
+    run->doing.value = json_new_object();
+    json_set(run->doing.value, "body", body);
+    json_set(run->doing.value, "http_status", json_new_int((int64_t)code));
+}
+
+static struct err on_answer(struct bus_op *op, const struct bus_reply *reply)
+{
+    struct bw_run *run = SELF(struct bw_run, BW_RUN_MAGIC, op);
+
+    run->bw->metrics.calls_total++;
+    run->doing.outcome.ms       = bus_now(run->bw->bus) - run->doing.started_ms;
+    run->doing.outcome.endpoint = bw_step_keep(run, json_str(json_get(run->doing.body, "subject")));
+    if (!failed(reply->err))
+        read_answer(run, reply);
+    else if (reply->err.kind == ERR_ABSENT)
+        refuse(run, CALL_NOT_SENT, "nobody answers on this subject");
+    else if (reply->err.kind == ERR_RETRY)
+        refuse(run, CALL_NOT_SENT, "not connected");
+    else if (reply->err.kind == ERR_REJECT)
+        refuse(run, CALL_REFUSED, "the request is too large");
+    else
+        refuse(run, CALL_UNANSWERED, "no answer within the step's timeout");
+    if (run->doing.fate != CALL_DONE)
+        run->bw->metrics.calls_failed_total++;
+    bw_step_attempted(run);
+    return OK;
+}
+
+/* ---- the request ------------------------------------------------------------------------------------------ */
+
+static struct err request(struct bw_run *run)
+{
+    struct bw_doing *d = &run->doing;
+    char subject[SUBJECT_SIZE];
+    struct buf body;
+    const struct bus_header headers[] = {{"Sluice-Run", run->job.ticket.run},
+                                         {"Sluice-Step", d->step->id},
+                                         {"Sluice-Key", call_key(run)},
+                                         {"traceparent", run->fold.plan.trace}};
+
+    buf_init(&body, CALL_BODY_MAX);
+    const struct json *value = json_get(d->body, "body");
+    json_print(value, &body);
+    const struct bus_out out = {subject_call(subject, run->job.ticket.tenant, json_str(json_get(d->body, "subject"))),
+                                buf_bytes(&body), headers, *run->fold.plan.trace ? 4 : 3};
+    uint64_t left = bw_run_left_ms(run), timeout = d->step->timeout_ms < left ? d->step->timeout_ms : left;
+    struct err e  = bus_request(&run->op, &out, (uint32_t)timeout, on_answer);
+    buf_deinit(&body);
+    return e;
+}
+
+/* Is the lease suspect: no beat confirmed for nearly as long as the server waits?  Then somebody may hold the run by now. */
+static bool suspect(const struct bw_run *run)
+{
+    uint64_t lease = run->bw->lease_ms, now = bus_now(run->bw->bus);
+
+    return now - run->beat_confirmed_ms > lease - lease / 10;
+}
+
+static void journal_read_again(struct bw_run *run)
+{
+    if (run_fold_mine(&run->fold, run->token))
+        (void)request(run);
+    else
+        bw_run_drop(run, "another holds it");
+}
+
+static struct err suspicion_waited(struct bus_op *op, const struct bus_reply *reply)
+{
+    (void)reply;
+    send_call(SELF(struct bw_run, BW_RUN_MAGIC, op));
+    return OK;
+}
+
+static void send_call(struct bw_run *run)
+{
+    if (run->doing.step->effect != EFFECT_UNSAFE) {
+        (void)request(run);
+        return;
+    }
+    if (bw_run_left_ms(run) == 0) {
+        bw_run_drop(run, "past its step's deadline");
+        return;
+    }
+    if (suspect(run)) {
+        bw_run_beat(run, bus_now(run->bw->bus));
+        (void)bus_wait(&run->op, SUSPECT_WAIT_MS, suspicion_waited);
+        return;
+    }
+    run->leader_read = true;
+    bw_journal_read(run, journal_read_again);
+}
+
+static void intent_landed(struct bw_run *run)
+{
+    run->doing.intent = true;
+    bw_run_stretch(run, run->doing.step->timeout_ms);
+    send_call(run);
+}
+
+void bw_call_do(struct bw_run *run)
+{
+    struct bw_doing *d = &run->doing;
+
+    if (d->step->effect != EFFECT_UNSAFE) {
+        send_call(run);
+        return;
+    }
+    struct entry *e    = bw_journal_entry(run, ENTRY_INTENT);
+    e->step.step       = d->step->id;
+    e->step.attempt    = d->attempt;
+    e->step.effect     = EFFECT_UNSAFE;
+    e->step.timeout_ms = d->step->timeout_ms;
+    e->step.key        = call_key(run);
+    bw_journal_decision(run, intent_landed);
+}

@@ -1,0 +1,211 @@
+#include "bw_journal.h"
+
+#include "base/backoff.h"
+#include "base/clk.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+/* ---- reading -------------------------------------------------------------------------------------- */
+
+static struct err on_read(struct bus_op *op, const struct bus_reply *reply);
+
+static struct err read_more(struct bw_run *run)
+{
+    const struct bus_read read = {.stream  = STREAM_JOURNAL,
+                                  .subject = run->journal,
+                                  .from    = run->fold.last_seq ? run->fold.last_seq + 1 : run->read_from,
+                                  .leader  = run->leader_read};
+
+    return bus_read(&run->op, &read, on_read);
+}
+
+static struct err read_again(struct bus_op *op, const struct bus_reply *reply)
+{
+    (void)reply;
+    return read_more(SELF(struct bw_run, BW_RUN_MAGIC, op));
+}
+
+static void fold_all(struct bw_run *run, const struct bus_msg *msgs)
+{
+    struct arena *arena = arena_new();
+
+    for (const struct bus_msg *m = msgs; m; m = m->next) {
+        struct entry e;
+
+        if (failed(wire_read_entry(&e, m->body, arena)))
+            e = (struct entry){.kind = ENTRY_NONE}; /* counted, so that we never write behind its back */
+        e.seq       = m->seq;
+        e.stored_ms = m->stored_ms;
+        run_fold_add(&run->fold, &e);
+        arena_reset(arena);
+    }
+    arena_free(&arena);
+}
+
+static struct err on_read(struct bus_op *op, const struct bus_reply *reply)
+{
+    struct bw_run *run = SELF(struct bw_run, BW_RUN_MAGIC, op);
+
+    if (failed(reply->err)) {
+        if (reply->err.kind == ERR_REJECT || reply->err.kind == ERR_FATAL)
+            return reply->err;
+        return bus_wait(op, 250, read_again);
+    }
+    fold_all(run, reply->msgs);
+    if (reply->more && reply->count)
+        return read_more(run);
+    run->leader_read = false;
+    run->read_then(run);
+    return OK;
+}
+
+void bw_journal_read(struct bw_run *run, bw_then_fn *then)
+{
+    run->read_then = then;
+    (void)read_more(run);
+}
+
+/* ---- appending ------------------------------------------------------------------------------------ */
+
+struct arena *bw_journal_arena(struct bw_run *run) { return run->append.arena; }
+
+static void no_null_strings(struct entry *e)
+{
+    e->worker         = "";
+    e->lease.why      = "";
+    e->session        = (struct entry_session){"", "", "", "", "", RESULT_NONE, 0, 0, "", false, 0};
+    e->waiting        = (struct entry_waiting){ON_NONE, 0, "", "", "", "", 0};
+    e->end            = (struct entry_end){.code = "", .reason = "", .detail = "", .step = "", .session = ""};
+    e->step           = (struct entry_step){.step = "", .code = "", .note = "", .upstream = "", .endpoint = "", .url = "",
+                                            .milestone = "", .go_to = "", .branch = "", .session = "", .detail = "",
+                                            .key = ""};
+}
+
+struct entry *bw_journal_entry(struct bw_run *run, enum entry_kind kind)
+{
+    struct entry *e = &run->append.entry;
+
+    if (!run->append.arena)
+        run->append.arena = arena_new();
+    arena_reset(run->append.arena);
+    *e = (struct entry){.kind = kind, .wake = run->job.ticket.wake, .token = run->token, .job = run->job_seq};
+    no_null_strings(e);
+    e->worker = run->bw->worker;
+    return e;
+}
+
+static struct err publish(struct bw_run *run);
+
+static struct err publish_again(struct bus_op *op, const struct bus_reply *reply)
+{
+    (void)reply;
+    return publish(SELF(struct bw_run, BW_RUN_MAGIC, op));
+}
+
+static struct err later(struct bw_run *run)
+{
+    return bus_wait(&run->op, 20 + backoff_half_ms(run->append.tries++, 50, 2000, id_random64()), publish_again);
+}
+
+/* It stands: fold it as the server would hand it back. */
+static void landed(struct bw_run *run, uint64_t seq)
+{
+    struct entry e   = run->append.entry;
+    bw_then_fn *then = run->append.then;
+
+    if (seq > run->fold.last_seq) {
+        e.seq       = seq;
+        e.stored_ms = clk_wall_ms();
+        run_fold_add(&run->fold, &e);
+    }
+    then(run);
+}
+
+/* After a refusal: what stands there now? */
+static void reread(struct bw_run *run)
+{
+    bool leasing = run->append.entry.kind == ENTRY_LEASED;
+    bool mine    = run->fold.lease.token == run->token;
+    bool wrote   = mine && run->fold.last_holder_seq > run->append.entry.seq;
+
+    if (run->append.repeated && wrote) { /* our own try that had no answer */
+        landed(run, 0);
+        return;
+    }
+    if (leasing || run->stage == BW_ENDING) {
+        bw_run_advance(run);
+        return;
+    }
+    if (!run_fold_mine(&run->fold, run->token) && run->fold.phase != RUN_ENDED) {
+        run->bw->metrics.leases_lost_total++;
+        bw_run_drop(run, "another holds it");
+        return;
+    }
+    if (run->append.in_hand && run->fold.phase != RUN_ENDED)
+        (void)publish(run);
+    else
+        bw_run_advance(run);
+}
+
+static struct err on_stored(struct bus_op *op, const struct bus_reply *reply)
+{
+    struct bw_run *run = SELF(struct bw_run, BW_RUN_MAGIC, op);
+
+    switch ((enum err_kind)reply->err.kind) {
+    case ERR_NONE:
+        landed(run, reply->seq);
+        return OK;
+    case ERR_CONFLICT:
+        run->leader_read = true; /* a follower may not have it yet */
+        bw_journal_read(run, reread);
+        return OK;
+    case ERR_UNKNOWN:
+        run->append.repeated = true;
+        return later(run);
+    case ERR_RETRY:
+    case ERR_FULL:
+    case ERR_ABSENT:
+        return later(run);
+    case ERR_REJECT:
+    case ERR_LOST:
+    case ERR_FATAL:
+        log_error("journal refused an entry", KV("run", run->job.ticket.run), KV("err", reply->err),
+                  KV("why", reply->text ? reply->text : ""));
+        return reply->err;
+    }
+    return OK;
+}
+
+static struct err publish(struct bw_run *run)
+{
+    struct bw_append *a = &run->append;
+    struct entry_header headers[ENTRY_HEADERS_MAX];
+    struct bus_header out_headers[ENTRY_HEADERS_MAX];
+    size_t count = wire_entry_headers(&a->entry, a->arena, headers);
+
+    for (size_t i = 0; i < count; i++)
+        out_headers[i] = (struct bus_header){headers[i].name, headers[i].value};
+    if (!a->body.max)
+        buf_init(&a->body, ENTRY_BODY_MAX);
+    buf_clear(&a->body);
+    struct err e = wire_write_entry(&a->entry, &a->body);
+    if (failed(e))
+        return bus_op_fail(&run->op, e);
+    a->entry.seq = run->fold.last_seq; /* what the refusal is compared with */
+    const struct bus_out out       = {run->journal, buf_bytes(&a->body), out_headers, count};
+    const struct bus_expect expect = {.seq = run->fold.last_seq};
+    return bus_publish(&run->op, &out, &expect, on_stored);
+}
+
+static void append(struct bw_run *run, bool in_hand, bw_then_fn *then)
+{
+    run->append.then     = then;
+    run->append.in_hand  = in_hand;
+    run->append.repeated = false;
+    run->append.tries    = 0;
+    (void)publish(run);
+}
+
+void bw_journal_fact(struct bw_run *run, bw_then_fn *then) { append(run, true, then); }
+
+void bw_journal_decision(struct bw_run *run, bw_then_fn *then) { append(run, false, then); }

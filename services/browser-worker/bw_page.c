@@ -1,0 +1,519 @@
+#include "bw_page.h"
+
+#include "base/clk.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "bw_artifact.h"
+#include "bw_expand.h"
+#include "bw_journal.h"
+#include "bw_session.h"
+#include "bw_step.h"
+#include "bw_upstream.h"
+#include "http/http_guard.h"
+#include "problem/problem.h"
+#include "run/run_view.h"
+
+enum {
+    PERMIT_WAIT_MS = 10000, /* above it the run waits without a slot */
+    CLOSE_MS       = 20000,
+    CLOSE_TRIES    = 3,
+};
+
+/* ---- the upstream ------------------------------------------------------------------------------------- */
+
+bool bw_page_upstream(struct bw_run *run, const char *name)
+{
+    struct bw_doing *d          = &run->doing;
+    const struct bw_upstream *u = bw_upstream_find(run->bw->upstreams, name);
+
+    if (!u)
+        return false;
+    d->upstream_copy = *u;
+    d->upstream      = &d->upstream_copy;
+    d->driver        = bw_driver_find(u->driver);
+    return d->driver != NULL;
+}
+
+static const char *upstream_name(const struct bw_run *run)
+{
+    const struct run_session *s = &run->fold.session;
+
+    if (s->state == SESSION_OPEN || s->state == SESSION_OPENING)
+        return s->upstream;
+    return *run->fold.plan.upstream ? run->fold.plan.upstream : run->flow && run->flow->upstream ? run->flow->upstream : "";
+}
+
+static bool may(void *self)
+{
+    const struct bw_run *run = self;
+
+    return !run->over && bw_run_left_ms(run) > 0;
+}
+
+/* ---- permits -------------------------------------------------------------------------------------------- */
+
+static enum lane run_lane(const struct bw_run *run) { return run->job.ticket.lane; }
+
+static uint64_t call_ms(const struct bw_run *run)
+{
+    uint64_t left = bw_run_left_ms(run);
+    uint64_t step = run->doing.step ? run->doing.step->timeout_ms : CLOSE_MS;
+
+    return step < left ? step : left;
+}
+
+static void ask(struct bw_run *run, struct bw_permit_want want, bw_permit_fn *fn)
+{
+    want.upstream    = run->doing.upstream_copy.name;
+    want.tenant      = run->job.ticket.tenant;
+    want.run         = run->job.ticket.run;
+    want.step        = run->doing.step ? run->doing.step->id : "";
+    want.lane        = run_lane(run);
+    want.lifetime_ms = call_ms(run);
+    run->asking      = bw_permit_ask(run->bw->permits, &want, &run->permit, fn, run);
+}
+
+static void report(struct bw_run *run, const struct bw_answer *a, bool opened, bool closed)
+{
+    const struct bw_permit_done done = {.status         = (uint32_t)a->status,
+                                        .ms             = (uint32_t)a->ms,
+                                        .retry_after_ms = a->retry_after_ms,
+                                        .call_class     = a->call_class,
+                                        .session_opened = opened,
+                                        .session_closed = closed};
+
+    run->bw->metrics.calls_total++;
+    if (a->fate != CALL_DONE)
+        run->bw->metrics.calls_failed_total++;
+    bw_permit_report(run->bw->permits, &run->permit, &done);
+}
+
+static void defer(struct bw_run *run, const struct bw_permit_answer *answer)
+{
+    run->doing.retry_after_ms = answer->retry_after_ms ? answer->retry_after_ms : 1000;
+    bw_step_wait(run, ON_UPSTREAM, run->doing.retry_after_ms, answer->why);
+}
+
+/* ---- sending ---------------------------------------------------------------------------------------------- */
+
+static void start(struct bw_run *run, enum bw_verb verb, bw_answer_fn *fn)
+{
+    struct bw_doing *d          = &run->doing;
+    const struct run_session *s = &run->fold.session;
+    bool in_session             = s->state == SESSION_OPEN || verb == BW_CLOSE;
+    const struct bw_request request = {.verb            = verb,
+                                       .upstream        = d->upstream,
+                                       .endpoint        = in_session && s->endpoint ? s->endpoint : "",
+                                       .remote_id       = in_session && s->remote_id ? s->remote_id : "",
+                                       .body            = d->body,
+                                       .effect          = d->step ? d->step->effect : EFFECT_READ,
+                                       .timeout_ms      = verb == BW_CLOSE ? CLOSE_MS : call_ms(run),
+                                       .private_net     = run->fold.plan.private_net,
+                                       .shot_on_failure = run->flow && str_equal(json_str(json_get(run->flow->doc, "screenshot")), "on_failure"),
+                                       .body_max        = run->bw->config->response_max,
+                                       .page_max        = run->bw->config->page_max,
+                                       .may             = may,
+                                       .self            = run};
+
+    d->verb      = verb;
+    run->calling = d->driver->start(&run->bw->drivers, &request, fn, run);
+}
+
+/* What the call log shows and the flow reads. */
+static void note_answer(struct bw_run *run, const struct bw_answer *a)
+{
+    struct bw_doing *d = &run->doing;
+
+    d->fate             = a->fate;
+    d->retry_after_ms   = a->retry_after_ms;
+    d->outcome.upstream = d->upstream_copy.name;
+    d->outcome.endpoint = bw_step_keep(run, a->endpoint_path);
+    d->outcome.status   = (uint32_t)a->status;
+    d->outcome.ms       = a->ms;
+    d->outcome.note     = bw_step_keep(run, a->note);
+    d->outcome.url      = bw_step_keep(run, a->url);
+    if (a->fate != CALL_DONE) {
+        d->outcome.code   = a->code ? bw_step_keep(run, a->code) : problem_word(PROBLEM_UPSTREAM_FAILED);
+        d->outcome.detail = bw_step_keep(run, a->detail);
+    }
+    json_free(&d->value);
+    d->value = a->value ? json_ref(a->value) : NULL;
+    bw_artifact_keep(run, a->shots, a->shot_count);
+}
+
+/* ---- browse and retrieve ------------------------------------------------------------------------------------- */
+
+static void page_granted(void *self, const struct bw_permit_answer *answer);
+
+static void on_page(void *self, const struct bw_answer *a)
+{
+    struct bw_run *run = self;
+
+    run->calling = NULL;
+    report(run, a, false, a->session_gone);
+    note_answer(run, a);
+    bw_artifact_store(run, bw_step_attempted);
+}
+
+static void unsent_landed(struct bw_run *run) { bw_run_advance(run); }
+
+/* Our INTENT stands, and nothing was sent after all: take it back and decide anew. */
+static void take_back_intent(struct bw_run *run)
+{
+    struct entry *e = bw_journal_entry(run, ENTRY_OUTCOME);
+
+    e->step.step    = run->doing.step->id;
+    e->step.attempt = run->doing.attempt;
+    e->step.effect  = run->doing.step->effect;
+    e->step.result  = RESULT_UNSENT;
+    e->step.setup   = run->doing.setup;
+    bw_journal_fact(run, unsent_landed);
+}
+
+static void send_page(struct bw_run *run)
+{
+    bool fresh = bw_permit_fresh(&run->permit);
+
+    if (fresh && may(run) && !run->fold.cancelled) {
+        start(run, run->doing.step->verb == VERB_BROWSE ? BW_BROWSE : BW_RETRIEVE, on_page);
+        return;
+    }
+    bw_permit_return(run->bw->permits, &run->permit);
+    if (run->doing.intent)
+        take_back_intent(run);
+    else
+        bw_run_advance(run);
+}
+
+static void intent_landed(struct bw_run *run)
+{
+    run->doing.intent = true;
+    bw_run_stretch(run, run->doing.step->timeout_ms);
+    send_page(run);
+}
+
+static void page_granted(void *self, const struct bw_permit_answer *answer)
+{
+    struct bw_run *run = self;
+    struct bw_doing *d = &run->doing;
+
+    run->asking = NULL;
+    if (!answer->granted) {
+        defer(run, answer);
+        return;
+    }
+    if (d->step->effect != EFFECT_UNSAFE) {
+        send_page(run);
+        return;
+    }
+    struct entry *e    = bw_journal_entry(run, ENTRY_INTENT);
+    e->step.step       = d->step->id;
+    e->step.attempt    = d->attempt;
+    e->step.effect     = d->step->effect;
+    e->step.timeout_ms = d->step->timeout_ms;
+    e->step.upstream   = d->upstream_copy.name;
+    e->step.session    = run->fold.session.id ? run->fold.session.id : "";
+    bw_journal_decision(run, intent_landed);
+}
+
+/* The URL a page step names must be one that may be visited; an agent's browser is elsewhere, so nothing is resolved. */
+static bool url_allowed(struct bw_run *run, const char *url)
+{
+    char why[160];
+    enum http_guard_mode mode = run->fold.plan.private_net ? HTTP_GUARD_PRIVATE : HTTP_GUARD_PUBLIC;
+
+    if (!url || !failed(http_guard_url(mode, url, why, sizeof why)))
+        return true;
+    char detail[256];
+    str_format(detail, sizeof detail, "%.120s: %.120s", url, why);
+    bw_step_refused(run, problem_word(PROBLEM_URL_FORBIDDEN), detail);
+    return false;
+}
+
+static bool no_upstream(struct bw_run *run)
+{
+    char detail[160];
+    const char *name = upstream_name(run);
+
+    if (bw_page_upstream(run, name))
+        return false;
+    if (*name)
+        str_format(detail, sizeof detail, "upstream %s is not known: sluice upstream set %s …", name, name);
+    else
+        str_format(detail, sizeof detail, "the flow names no upstream; say \"upstream\" in the flow or the submit");
+    bw_step_refused(run, problem_word(PROBLEM_UPSTREAM_REFUSED), detail);
+    return true;
+}
+
+void bw_page_do(struct bw_run *run)
+{
+    struct bw_doing *d = &run->doing;
+    char why[200], site[PERMIT_NAME_SIZE];
+    const char *url   = json_str(json_get(d->body, "url"));
+    enum bw_verb verb = d->step->verb == VERB_BROWSE ? BW_BROWSE : BW_RETRIEVE;
+
+    if (no_upstream(run) || !url_allowed(run, url))
+        return;
+    if (failed(d->driver->check(verb, d->body, why, sizeof why))) {
+        bw_step_refused(run, problem_word(PROBLEM_UPSTREAM_REFUSED), why);
+        return;
+    }
+    struct bw_permit_want want = {.wait_ms = PERMIT_WAIT_MS};
+    want.session               = run->fold.session.state == SESSION_OPEN ? run->fold.session.id : "";
+    want.session_use           = *want.session != 0;
+    if (url && http_guard_host(url, site, sizeof site))
+        want.site = site;
+    ask(run, want, page_granted);
+}
+
+/* ---- opening --------------------------------------------------------------------------------------------------- */
+
+static void opening_over(struct bw_run *run)
+{
+    run->doing.opening = false;
+    run->doing.then(run);
+}
+
+/* OPENING stands and no session came of it: say so, then go on. */
+static void close_opening(struct bw_run *run, enum entry_result result, const char *why, bw_then_fn *then)
+{
+    struct entry *e = bw_journal_entry(run, ENTRY_CLOSED);
+
+    e->session.session  = run->doing.session;
+    e->session.upstream = run->doing.upstream_copy.name;
+    e->session.result   = result;
+    e->session.why      = why;
+    e->session.status   = run->doing.outcome.status;
+    run->doing.then     = then;
+    bw_journal_fact(run, opening_over);
+}
+
+static void opened_outcome(struct bw_run *run)
+{
+    if (run->doing.step->verb == VERB_OPEN) {
+        json_free(&run->doing.value);
+        run->doing.value = json_new_object();
+        json_set(run->doing.value, "session", json_new_str(run->fold.session.id));
+        bw_artifact_store(run, bw_step_attempted);
+        return;
+    }
+    bw_run_advance(run); /* a page step that opened by itself now does its own work */
+}
+
+static void opened_landed(struct bw_run *run)
+{
+    run->doing.opening = false;
+    run->hand.adopted  = true;
+    bw_run_stretch(run, run->doing.step->timeout_ms);
+    bw_session_write(run, "active", opened_outcome);
+}
+
+static void opened(struct bw_run *run, const struct bw_answer *a)
+{
+    struct entry *e     = bw_journal_entry(run, ENTRY_OPENED);
+    struct arena *arena = bw_journal_arena(run);
+
+    e->session.session   = run->doing.session;
+    e->session.upstream  = run->doing.upstream_copy.name;
+    e->session.endpoint  = arena_strdup(arena, a->endpoint ? a->endpoint : "");
+    e->session.remote_id = arena_strdup(arena, a->remote_id ? a->remote_id : "");
+    e->session.step      = run->doing.step->id;
+    e->session.status    = (uint32_t)a->status;
+    e->session.ms        = a->ms;
+    e->session.opened_at = (uint64_t)clk_wall_ms();
+    bw_journal_fact(run, opened_landed);
+}
+
+static void on_open(void *self, const struct bw_answer *a)
+{
+    struct bw_run *run = self;
+    bool has_session   = a->remote_id && *a->remote_id;
+    bool certainly_not = a->fate == CALL_NOT_SENT || a->fate == CALL_REFUSED || a->fate == CALL_DEFERRED;
+
+    run->calling = NULL;
+    /* Without an answer the session may stand over there: its permit stays taken until the reaper knows. */
+    report(run, a, has_session, !has_session && certainly_not);
+    note_answer(run, a);
+    if (has_session)
+        opened(run, a);
+    else if (certainly_not)
+        close_opening(run, RESULT_UNSENT, "refused", bw_step_attempted);
+    else
+        close_opening(run, RESULT_FAILED, "lost", bw_step_attempted);
+}
+
+static void wait_for_upstream(struct bw_run *run)
+{
+    bw_step_wait(run, ON_UPSTREAM, run->doing.retry_after_ms, run->doing.close_why);
+}
+
+static void open_granted(void *self, const struct bw_permit_answer *answer)
+{
+    struct bw_run *run = self;
+
+    run->asking = NULL;
+    if (!answer->granted) {
+        run->doing.retry_after_ms = answer->retry_after_ms ? answer->retry_after_ms : 1000;
+        run->doing.close_why      = bw_step_keep(run, answer->why);
+        close_opening(run, RESULT_UNSENT, "no permit", wait_for_upstream);
+        return;
+    }
+    if (bw_permit_fresh(&run->permit) && may(run)) {
+        start(run, BW_OPEN, on_open);
+        return;
+    }
+    bw_permit_return(run->bw->permits, &run->permit);
+    close_opening(run, RESULT_UNSENT, "late", unsent_landed);
+}
+
+static void opening_landed(struct bw_run *run)
+{
+    struct bw_permit_want want = {.wait_ms = PERMIT_WAIT_MS, .session = run->doing.session, .session_open = true};
+    const char *url            = json_str(json_get(run->doing.body, "url"));
+    char site[PERMIT_NAME_SIZE];
+
+    run->doing.opening = true;
+    bw_run_stretch(run, run->doing.step->timeout_ms);
+    if (url && http_guard_host(url, site, sizeof site))
+        want.site = site;
+    ask(run, want, open_granted);
+}
+
+static void on_open_body(struct bw_run *run, struct json *value, const char *why)
+{
+    struct bw_doing *d = &run->doing;
+    char id[ID_SIZE];
+
+    if (!value) {
+        bw_step_refused(run, problem_word(PROBLEM_EXPRESSION_FAILED), why);
+        return;
+    }
+    d->body = value;
+    if (no_upstream(run) || !url_allowed(run, json_str(json_get(value, "url"))))
+        return;
+    id_new(clk_wall_ms(), id);
+    str_format(d->session, sizeof d->session, "s%s", id);
+    struct entry *e     = bw_journal_entry(run, ENTRY_OPENING);
+    e->session.session  = d->session;
+    e->session.upstream = d->upstream_copy.name;
+    e->session.step     = d->step->id;
+    bw_journal_decision(run, opening_landed);
+}
+
+void bw_page_open(struct bw_run *run, const struct run_move *move)
+{
+    struct bw_doing *d = &run->doing;
+
+    d->step       = move->step;
+    d->attempt    = move->attempt;
+    d->setup      = move->setup;
+    d->started_ms = bus_now(run->bw->bus);
+    d->scope      = run_scope(&run->fold);
+    bw_run_stretch(run, d->step->timeout_ms);
+    /* A page step opens with its own url; nothing else of it concerns the session. */
+    bw_expand(run, d->step->body, d->scope, on_open_body);
+}
+
+/* ---- closing --------------------------------------------------------------------------------------------------- */
+
+static void close_again(struct bw_run *run);
+
+static void closed_recorded(struct bw_run *run)
+{
+    run->hand.session_lost = run->hand.adopted = false;
+    run->doing.then(run);
+}
+
+static void closed_landed(struct bw_run *run)
+{
+    bw_session_write(run, run->doing.closed ? "completed" : "failed", closed_recorded);
+}
+
+static void write_closed(struct bw_run *run, bool confirmed, int status, uint64_t ms)
+{
+    struct entry *e = bw_journal_entry(run, ENTRY_CLOSED);
+
+    run->doing.closed   = confirmed;
+    e->session.session  = run->fold.session.id;
+    e->session.upstream = run->fold.session.upstream;
+    e->session.result   = confirmed ? RESULT_OK : RESULT_FAILED;
+    e->session.status   = (uint32_t)status;
+    e->session.ms       = ms;
+    e->session.why      = run->doing.close_why;
+    e->session.step     = run->doing.then_step ? run->doing.then_step->id : "";
+    bw_journal_fact(run, closed_landed);
+}
+
+static struct err closing_waited(struct bus_op *op, const struct bus_reply *reply)
+{
+    (void)reply;
+    close_again(SELF(struct bw_run, BW_RUN_MAGIC, op));
+    return OK;
+}
+
+static void on_closed(void *self, const struct bw_answer *a)
+{
+    struct bw_run *run = self;
+    bool confirmed     = a->fate == CALL_DONE || a->fate == CALL_SESSION_LOST || a->session_gone;
+
+    run->calling = NULL;
+    report(run, a, false, confirmed);
+    if (confirmed || ++run->doing.close_tries >= CLOSE_TRIES)
+        write_closed(run, confirmed, a->status, a->ms);
+    else
+        (void)bus_wait(&run->op, 500 * run->doing.close_tries, closing_waited);
+}
+
+static void close_granted(void *self, const struct bw_permit_answer *answer)
+{
+    struct bw_run *run = self;
+
+    run->asking = NULL;
+    if (answer->granted && bw_permit_fresh(&run->permit)) {
+        start(run, BW_CLOSE, on_closed);
+        return;
+    }
+    if (answer->granted)
+        bw_permit_return(run->bw->permits, &run->permit);
+    if (++run->doing.close_tries >= 2 * CLOSE_TRIES)
+        write_closed(run, false, 0, 0);
+    else
+        (void)bus_wait(&run->op, 500, closing_waited);
+}
+
+static void close_again(struct bw_run *run)
+{
+    struct bw_permit_want want = {.wait_ms = PERMIT_WAIT_MS, .session = run->fold.session.id, .close = true};
+
+    bw_run_stretch(run, CLOSE_MS + PERMIT_WAIT_MS);
+    ask(run, want, close_granted);
+}
+
+static void close_session(struct bw_run *run, const char *why, const struct flow_step *then_step, bw_then_fn *then)
+{
+    struct bw_doing *d = &run->doing;
+
+    d->close_why = why;
+    d->then_step = then_step;
+    d->then      = then;
+    /* Never answered, or its upstream is gone from the configuration: nothing to send a close to. */
+    if (run->fold.session.state == SESSION_OPENING || !*run->fold.session.remote_id ||
+        !bw_page_upstream(run, run->fold.session.upstream)) {
+        write_closed(run, false, 0, 0);
+        return;
+    }
+    close_again(run);
+}
+
+void bw_page_close(struct bw_run *run, const struct run_move *move)
+{
+    close_session(run, move->why, move->step, bw_run_advance);
+}
+
+void bw_page_close_step(struct bw_run *run, bw_then_fn *then)
+{
+    /* The step stays in hand: only its session ends. */
+    close_session(run, "close", NULL, then);
+}
+
+void bw_page_close_end(struct bw_run *run, const char *why, bw_then_fn *then) { close_session(run, why, NULL, then); }

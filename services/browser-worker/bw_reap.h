@@ -1,0 +1,23 @@
+/*
+ * bw_reap - the reaper: compares the session table with what upstreams list, and closes what nobody owns.
+ *
+ * Kept sessions past their time are closed; records whose session the upstream no longer lists are
+ * marked expired and their session permit is ended; sessions the upstream lists that a record of an
+ * ended or unknown run owns are closed after a grace time.  A session that no record of ours ever named
+ * is left alone: the key may be shared with others.
+ */
+#ifndef BW_REAP_H
+#define BW_REAP_H
+
+#include <stdint.h>
+
+struct bw;
+struct bw_reaper;
+
+struct bw_reaper *bw_reaper_new(struct bw *bw);
+void bw_reaper_free(struct bw_reaper **reaper);
+
+/* The next instant it cares about (monotonic ms). */
+uint64_t bw_reaper_tick(struct bw_reaper *reaper, uint64_t now);
+
+#endif

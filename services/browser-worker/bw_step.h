@@ -1,0 +1,37 @@
+/*
+ * bw_step - one step of a flow: when, expand, do, expect, OUTCOME, and what its failure means.
+ *
+ * Verbs that decide (set, if, sleep, end) are done here; pages and calls in bw_page and bw_call.
+ */
+#ifndef BW_STEP_H
+#define BW_STEP_H
+
+#include "bw_run.h"
+
+void bw_step_do(struct bw_run *run, const struct run_move *move);
+
+/* A foreign INTENT, or one of ours without an answer, whose fence is done or cannot be. */
+void bw_step_indeterminate(struct bw_run *run, const struct run_move *move);
+
+/* Starts over with a clean slate, before the next decision. */
+void bw_step_clear(struct bw_run *run);
+/* Cancels what is under way without a word (the run is dropped). */
+void bw_step_stop(struct bw_run *run);
+
+/* A cancel came: may what is in flight be dropped (a read)?  Then do. */
+bool bw_step_interruptible(const struct bw_run *run);
+void bw_step_interrupt(struct bw_run *run);
+
+/* From bw_page and bw_call: the attempt is over; fate, outcome and value are in run->doing. */
+void bw_step_attempted(struct bw_run *run);
+
+/* It could not even begin: an expression failed, the driver cannot do it, the URL is forbidden. */
+void bw_step_refused(struct bw_run *run, const char *code, const char *detail);
+
+/* Waits without a slot: WAITING{on, due}, the ticket, ack. */
+void bw_step_wait(struct bw_run *run, enum entry_on on, uint64_t due_ms, const char *why);
+
+/* A copy in the step's arena. */
+const char *bw_step_keep(struct bw_run *run, const char *text);
+
+#endif

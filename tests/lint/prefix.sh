@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# lint.prefix - every exported name lives in the file whose name is its longest prefix.
+#
+# Read from the objects of the build, so it sees what the linker sees. Only the door of a room (bus.h) is opened from several
+# of the room's files; base has no door, and four bare words that belong to the whole program. The nouns of wire are bare
+# (lane_word), those of run may be (flow_read in run_flow.c).
+. "$(dirname "$0")/lib.bash"
+
+# "folder file symbol" of each exported name, of objects whose source still exists
+symbols() {
+    local object source
+    find "${BUILD_DIR:?run me by ctest, or set BUILD_DIR=build/debug}/libs" "$BUILD_DIR/services" -name '*.c.o' 2>/dev/null |
+        while read -r object; do
+            source=$(sed -E "s|^$BUILD_DIR/||; s|CMakeFiles/[^/]*\.dir/||; s|\.o\$||" <<<"$object")
+            [ -e "$source" ] || continue
+            case $source in */main.c | *_compat.c) continue ;; esac
+            nm -g --defined-only "$object" | awk -v f="$source" '$2 ~ /[TDBRVWC]/ && $3 !~ /^__/ { print f, $3 }'
+        done | sort -u
+}
+
+# The most specific file of this folder that NAME could belong to: longest_stem FOLDER NAME
+longest_stem() {
+    local name=$2
+    while [ -n "$name" ]; do
+        if [ -e "$1/$name.c" ] || [ -e "$1/$name.h" ]; then echo "$name"; return; fi
+        case $name in *_*) name=${name%_*} ;; *) return ;; esac
+    done
+}
+
+declared() { [ -e "$1" ] && grep -qw "$2" "$1"; }
+
+all=$(symbols || true)
+[ -n "$all" ] || [ -z "$(find libs -mindepth 2 -name '*.c')" ] || verdict "no objects in $BUILD_DIR: build it first"
+
+found=$(while read -r file name; do
+    [ -n "$file" ] || continue
+    folder=$(dirname "$file")
+    room=$(basename "$folder")
+    own=$(basename "$file" .c)
+    stem=$(longest_stem "$folder" "$name")
+    [ "$stem" != "$own" ] || continue
+    if [ "$folder" = libs/base ]; then
+        case $name in die | must | failed | take) continue ;; esac
+    elif [ -z "$stem" ] && [ "$folder" = libs/wire ] && declared "$folder/$own.h" "$name"; then
+        continue
+    elif [ -z "$stem" ] && [ "$folder" = libs/run ] && [ "${name#"${own#run_}"_}" != "$name" ]; then
+        continue
+    elif [ "${folder%/*}" = libs ] && [ "${name#"${room}"_}" != "$name" ] && [ "${stem:-$room}" = "$room" ]; then
+        if [ -e "$folder/$room.h" ]; then door=$folder/$room.h; else door=$folder/$own.h; fi
+        ! declared "$door" "$name" || continue
+    fi
+    echo "$file: exports $name, which by its name belongs to ${stem:-no file of $folder}${stem:+.c}"
+done <<<"$all")
+verdict "$found"
