@@ -89,9 +89,8 @@ void bus_free(struct bus **slot)
         return;
     must(bus->magic == BUS_MAGIC && !bus->freeing);
     bus->freeing = true;
-    bus_op_end_all(bus);
-    bus_follow_free_all(bus);
-    bus_consume_free_all(bus);
+    bus_op_end_all(bus); /* followers and consumers go with theirs */
+    must(list_empty(&bus->followers) && list_empty(&bus->consumers));
     bus_nats_unsubscribe(&bus->slots.sub);
     subs_free(bus);
     bus_nats_free(&bus->nats);

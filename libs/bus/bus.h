@@ -41,8 +41,11 @@ struct bus_config {
 /* Starts connecting and goes on for ever; connected or not is an event and a question. */
 MUST_USE struct err bus_open(struct bus **ret, struct uv_loop_s *loop, const struct bus_config *config);
 
-/* Ends every op still there with UNKNOWN, flushes (bounded), frees.  The loop must still run once more. */
+/* Ends every op still there with UNKNOWN, flushes (bounded), frees; followers, consumers and
+   subscriptions still there go with it.  The loop must still run once more.  Not from a callback of
+   its own; the ends it brings must start nothing (bus_freeing). */
 void bus_free(struct bus **bus);
+bool bus_freeing(const struct bus *bus);
 
 bool bus_connected(const struct bus *bus);
 
@@ -113,6 +116,9 @@ struct bus_reply {
     struct bytes body;     /* of a request or of an API call; points into msgs */
     const char *text;      /* of a refusal: the server's words; "" else */
 };
+
+/* The messages of a reply, yours from now on. */
+struct bus_msg *bus_reply_take(const struct bus_reply *reply);
 
 /* What comes next.  A failure it returns ends the op with it. */
 typedef struct err bus_next_fn(struct bus_op *op, const struct bus_reply *reply);
@@ -286,6 +292,7 @@ struct bus_consume {
     /* The connection was lost, a delivery was skipped (consumer sequence), or the consumer is gone:
        what was delivered before may be given again.  Pulling goes on by itself.  May be NULL. */
     void (*on_gap)(void *self, const char *why);
+    bool alone; /* nobody else pulls from it: a hole in the consumer's sequence is a lost delivery */
     void *self;
 };
 struct bus_consumer;

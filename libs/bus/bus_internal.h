@@ -141,8 +141,6 @@ void bus_handle_closed(uv_handle_t *handle);
 
 void bus_follow_state(struct bus *bus, bool connected);
 void bus_consume_state(struct bus *bus, bool connected);
-void bus_follow_free_all(struct bus *bus);
-void bus_consume_free_all(struct bus *bus);
 
 /* ---- JetStream API (bus_api.c) ---------------------------------------------------------------- */
 

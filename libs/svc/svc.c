@@ -292,8 +292,6 @@ static void open_loop(struct svc *svc)
 
 static void open_http(struct svc *svc)
 {
-    char text[128];
-
     if (!svc_config_listens(&svc->config))
         return;
 
@@ -302,7 +300,7 @@ static void open_http(struct svc *svc)
 
     if (failed(e))
         die(1, "SLUICE_HTTP: cannot listen on %s (%s); name a free address, or off",
-            svc->config.http, err_text(e, text, sizeof(text)));
+            svc->config.http, e.from == ERR_FROM_ERRNO ? strerror(e.code) : e.what);
 }
 
 static void open_bus(struct svc *svc)
@@ -394,7 +392,7 @@ struct uv_loop_s *svc_loop(const struct svc *svc)
 
 uint64_t svc_now(const struct svc *svc)
 {
-    return bus_now(svc->bus);
+    return svc->bus ? bus_now(svc->bus) : uv_now(&svc->loop);
 }
 
 const char *svc_instance(const struct svc *svc)

@@ -1,6 +1,4 @@
-#include <ctype.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/backoff.h"
@@ -30,10 +28,9 @@ struct svc_stream {
     struct svc *svc;
     bool looking;
     bool may_make;
-    bool stand;     /* at the end of the last look */
-    bool told;      /* on_ready was called */
-    bool anew;      /* a stream was made again since it was called */
-    bool untouched; /* this process has not yet widened the streams */
+    bool stand; /* at the end of the last look */
+    bool told;  /* on_ready was called */
+    bool anew;  /* a stream was made again since it was called */
     size_t at;
     unsigned tries;
     uint64_t look_at;  /* monotonic ms; UINT64_MAX: no look is due */
@@ -47,11 +44,10 @@ struct svc_stream *svc_stream_new(struct svc *svc)
 {
     struct svc_stream *s = mem_new(struct svc_stream);
 
-    s->svc       = svc;
-    s->untouched = true;
-    s->may_make  = true;
-    s->look_at   = UINT64_MAX;
-    s->created   = mem_array(wire_stream_count(), sizeof(*s->created));
+    s->svc      = svc;
+    s->may_make = true;
+    s->look_at  = UINT64_MAX;
+    s->created  = mem_array(wire_stream_count(), sizeof(*s->created));
     buf_init(&s->config, CONFIG_MAX);
     str_copy(s->why, sizeof(s->why), "not looked at yet");
     return s;
@@ -88,8 +84,9 @@ static struct err look_on(struct svc_stream *s);
 
 /* ---- reading the server's answer ------------------------------------------------------------ */
 
-/* The value of a string member in the server's compact JSON: a whole parser is another room's,
-   and a quoted name cannot stand unescaped inside a value.  NULL if there is none. */
+/* The value of a member in the server's compact JSON, a string without its quotes: a whole parser is
+   another room's, and a quoted name cannot stand unescaped inside a value.  NULL if there is
+   none. */
 static const char *member(struct bytes json, const char *name, char *at, size_t size)
 {
     char key[64];
@@ -102,27 +99,30 @@ static const char *member(struct bytes json, const char *name, char *at, size_t 
     if (!found)
         return NULL;
     found += strlen(key);
-    while (found < end && *found == ' ')
+    while (found < end && (*found == ' ' || *found == '"'))
         found++;
-    if (found == end || *found != '"')
-        return NULL;
-    found++;
 
-    const char *quote = memchr(found, '"', (size_t)(end - found));
+    size_t len = 0;
 
-    if (!quote || !str_copy_n(at, size, found, (size_t)(quote - found)))
-        return NULL;
-    return at;
+    while (found + len < end && !strchr("\",}", found[len]))
+        len++;
+    return str_copy_n(at, size, found, len) ? at : NULL;
+}
+
+static bool number(struct bytes json, const char *name, uint64_t *ret)
+{
+    char text[32];
+
+    return member(json, name, text, sizeof(text)) && !failed(str_u64(text, ret));
 }
 
 /* True if this stream was made by a newer Sluice; then the process ends. */
 static bool refuse_newer(struct svc_stream *s, struct bytes info)
 {
-    char text[32], why[200];
+    char why[200];
     uint64_t schema = 0;
 
-    if (!member(info, "sluice.schema", text, sizeof(text)) || failed(str_u64(text, &schema)) ||
-        schema <= WIRE_SCHEMA)
+    if (!number(info, "sluice.schema", &schema) || schema <= WIRE_SCHEMA)
         return false;
     str_format(why, sizeof(why),
                "stream %s has schema %" PRIu64
@@ -169,7 +169,8 @@ static struct err made(struct bus_op *op, const struct bus_reply *r)
     return look_on(s);
 }
 
-static struct err make(struct svc_stream *s)
+static void render(struct svc_stream *s,
+                   void (*fn)(size_t n, const struct wire_stream_settings *, struct buf *))
 {
     const struct svc_config *config      = &s->svc->config;
     struct wire_stream_settings settings = {
@@ -179,9 +180,58 @@ static struct err make(struct svc_stream *s)
     };
 
     buf_clear(&s->config);
-    wire_stream_config(s->at, &settings, &s->config);
+    fn(s->at, &settings, &s->config);
     must(!s->config.full);
+}
+
+static struct err make(struct svc_stream *s)
+{
+    render(s, wire_stream_config);
     return bus_stream_make(&s->op, wire_stream_name(s->at), buf_bytes(&s->config), made);
+}
+
+/* Of these two more is wider, and 0 is no limit. */
+static bool wider(struct bytes ours, struct bytes theirs, const char *name)
+{
+    uint64_t a = 0, b = 0;
+
+    return number(ours, name, &a) && number(theirs, name, &b) && b != 0 && (a == 0 || a > b);
+}
+
+/* An operator's own changes stay: it is touched only when an older Sluice made it, or when our settings
+   ask for more copies or a longer retention than it has. */
+static bool wants_update(struct svc_stream *s, struct bytes info)
+{
+    uint64_t schema = 0;
+
+    render(s, wire_stream_update);
+    return !number(info, "sluice.schema", &schema) || schema < WIRE_SCHEMA ||
+           wider(buf_bytes(&s->config), info, "num_replicas") ||
+           wider(buf_bytes(&s->config), info, "max_age");
+}
+
+/* What cannot be widened stands all the same. */
+static struct err widened(struct bus_op *op, const struct bus_reply *r)
+{
+    struct svc_stream *s = SELF(struct svc_stream, STREAM_MAGIC, op);
+
+    if (r->err.kind == ERR_REJECT || r->err.kind == ERR_FULL)
+        log_error("stream cannot be widened", KV("stream", wire_stream_name(s->at)),
+                  KV("why", r->text), KV("err", r->err));
+    else if (failed(r->err))
+        return made(op, r);
+    else
+        log_info("stream widened", KV("stream", wire_stream_name(s->at)));
+    s->at++;
+    return look_on(s);
+}
+
+static struct err widen(struct svc_stream *s)
+{
+    char call[128];
+
+    must(str_format(call, sizeof(call), "STREAM.UPDATE.%s", wire_stream_name(s->at)));
+    return bus_api(&s->op, call, buf_bytes(&s->config), widened);
 }
 
 static struct err missing(struct svc_stream *s, struct err absent)
@@ -210,8 +260,8 @@ static struct err informed(struct bus_op *op, const struct bus_reply *r)
     if (refuse_newer(s, r->body))
         return err_of(ERR_FATAL, "schema");
     compare_created(s, r->body);
-    if (makes(s) && s->untouched)
-        return make(s); /* widens what an older one of ours made */
+    if (makes(s) && wants_update(s, r->body))
+        return widen(s);
     s->at++;
     return look_on(s);
 }
@@ -238,7 +288,6 @@ static void all_stand(struct svc_stream *s)
     bool tell       = !s->told || s->anew;
 
     s->stand     = true;
-    s->untouched = false;
     s->may_make  = false;
     s->tries     = 0;
     s->logged[0] = '\0';

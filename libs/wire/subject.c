@@ -134,13 +134,6 @@ const char *subject_permit(char at[SUBJECT_SIZE], const char *upstream)
     return at;
 }
 
-const char *subject_permit_report(char at[SUBJECT_SIZE], const char *upstream)
-{
-    NAMES(upstream);
-    BUILD(at, "sluice.permit-report.%s", upstream);
-    return at;
-}
-
 const char *subject_holds(char at[SUBJECT_SIZE], const char *worker)
 {
     NAMES(worker);

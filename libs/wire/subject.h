@@ -47,8 +47,7 @@
 #define SUBJECT_ALERT_ALL "sluice.alert.*.*"
 
 /* What is said and not stored. */
-#define SUBJECT_PERMIT_ALL "sluice.permit.*"               /* ask: <upstream>; all limiters hear it */
-#define SUBJECT_PERMIT_REPORT "sluice.permit-report.*"     /* report, return: <upstream> */
+#define SUBJECT_PERMIT_ALL "sluice.permit.*"               /* <upstream>: ask, return, report; all limiters hear it */
 #define SUBJECT_WORKER_STATUS "sluice.worker.*.status"
 #define SUBJECT_FREED_ALL "sluice.freed.*.*.*"
 #define SUBJECT_STATE_DEPTH "sluice.state.depth.*"         /* <shard> */
@@ -72,7 +71,6 @@ const char *subject_result_run(char at[SUBJECT_SIZE], const char *tenant, const 
 const char *subject_dead_run(char at[SUBJECT_SIZE], const char *tenant, const char *run);
 const char *subject_grants(char at[SUBJECT_SIZE], unsigned shard);
 const char *subject_permit(char at[SUBJECT_SIZE], const char *upstream);
-const char *subject_permit_report(char at[SUBJECT_SIZE], const char *upstream);
 const char *subject_holds(char at[SUBJECT_SIZE], const char *worker); /* sluice.worker.<id>.holds */
 const char *subject_mail(char at[SUBJECT_SIZE], const char *worker);  /* sluice.worker.<id>.mail: "look at this run" */
 const char *subject_status(char at[SUBJECT_SIZE], const char *worker);

@@ -52,12 +52,14 @@ static bool is_grant_batch(struct bytes body, struct arena *arena)
     return !failed(wire_read_grant_batch(&b, body, arena)) && (b.count > 0 || b.snapshot);
 }
 
-static bool is_permit_ask(struct bytes body, struct arena *arena)
+static bool is_permit_request(struct bytes body, struct arena *arena)
 {
-    struct permit_ask a;
+    struct permit_request r = {.what = PERMIT_NOTHING};
 
     (void)arena;
-    return !failed(wire_read_permit_ask(&a, body)) && a.key_count > 0;
+    if (failed(wire_read_permit_request(&r, body)))
+        return false;
+    return r.what == PERMIT_ASK ? r.ask.key_count > 0 : r.report.name[0] != '\0';
 }
 
 static bool is_permit_grant(struct bytes body, struct arena *arena)
@@ -66,14 +68,6 @@ static bool is_permit_grant(struct bytes body, struct arena *arena)
 
     (void)arena;
     return !failed(wire_read_permit_grant(&g, body)) && (g.ok || g.why[0] != '\0');
-}
-
-static bool is_permit_report(struct bytes body, struct arena *arena)
-{
-    struct permit_report r;
-
-    (void)arena;
-    return !failed(wire_read_permit_report(&r, body)) && r.id[0] != '\0' && r.name[0] != '\0';
 }
 
 static bool is_holds_ask(struct bytes body, struct arena *arena)
@@ -174,14 +168,14 @@ struct candidate {
     bool (*fits)(struct bytes body, struct arena *arena);
 };
 
-/* Who asks for more goes first: an Accepted is a PermitReport with an odd name. */
+/* Who asks for more goes first. */
 static const struct candidate CANDIDATES[] = {
     {"Entry", is_entry},
     {"Job", is_job},
     {"Ticket", is_ticket},
     {"WorkerStatus", is_worker_status},
     {"GrantBatch", is_grant_batch},
-    {"PermitAsk", is_permit_ask},
+    {"PermitRequest", is_permit_request},
     {"HoldsAsk", is_holds_ask},
     {"Run", is_run},
     {"SubmitAnswer", is_submit_answer},
@@ -189,7 +183,6 @@ static const struct candidate CANDIDATES[] = {
     {"Problem", is_problem},
     {"Submit", is_submit},
     {"PermitGrant", is_permit_grant},
-    {"PermitReport", is_permit_report},
     {"Which", is_which},
     {"Cancel", is_cancel},
     {"HoldsAnswer", is_holds_answer},

@@ -22,6 +22,7 @@ static const ProtobufCMessageDescriptor *const MESSAGES[] = {
     &sluice__v1__permit_ask__descriptor,
     &sluice__v1__permit_grant__descriptor,
     &sluice__v1__permit_report__descriptor,
+    &sluice__v1__permit_request__descriptor,
     &sluice__v1__grant_record__descriptor,
     &sluice__v1__grant_batch__descriptor,
     /* run.proto */

@@ -37,29 +37,25 @@ static bool ask_names_hold(const struct permit_ask *a)
            wire_name_or_empty(a->session);
 }
 
-struct err wire_read_permit_ask(struct permit_ask *ret, struct bytes body)
+static struct err ask_of(struct permit_ask *ret, const sluice_v1_PermitAsk *m)
 {
-    sluice_v1_PermitAsk m = sluice_v1_PermitAsk_init_zero;
-
-    struct err e = wire_nanopb_read(sluice_v1_PermitAsk_fields, &m, body, "read an ask");
-    if (failed(e))
-        return e;
     struct permit_ask a = {
-        .lane        = lane_of(m.lane),
-        .key_count   = m.keys_count,
-        .wait_ms     = m.wait_ms,
-        .lifetime_ms = m.lifetime_ms,
+        .lane        = lane_of(m->lane),
+        .key_count   = m->keys_count,
+        .wait_ms     = m->wait_ms,
+        .lifetime_ms = m->lifetime_ms,
     };
-    str_copy(a.id, sizeof(a.id), m.id);
-    str_copy(a.tenant, sizeof(a.tenant), m.tenant);
-    str_copy(a.run, sizeof(a.run), m.run);
-    str_copy(a.step, sizeof(a.step), m.step);
-    str_copy(a.session, sizeof(a.session), m.session);
-    if (!ask_names_hold(&a) || !wire_lane_or_empty(m.lane))
+
+    str_copy(a.id, sizeof(a.id), m->id);
+    str_copy(a.tenant, sizeof(a.tenant), m->tenant);
+    str_copy(a.run, sizeof(a.run), m->run);
+    str_copy(a.step, sizeof(a.step), m->step);
+    str_copy(a.session, sizeof(a.session), m->session);
+    if (!ask_names_hold(&a) || !wire_lane_or_empty(m->lane))
         return err_of(ERR_REJECT, "read an ask: its names");
 
     for (size_t i = 0; i < a.key_count; i++) {
-        const sluice_v1_PermitKey *k = &m.keys[i];
+        const sluice_v1_PermitKey *k = &m->keys[i];
 
         if (k->name[0] == '\0')
             return err_of(ERR_REJECT, "read an ask: a key without a name");
@@ -78,33 +74,33 @@ struct err wire_read_permit_ask(struct permit_ask *ret, struct bytes body)
 
 void wire_write_permit_ask(const struct permit_ask *a, struct buf *to)
 {
-    sluice_v1_PermitAsk m = {
-        .keys_count  = (pb_size_t)a->key_count,
-        .wait_ms     = a->wait_ms,
-        .lifetime_ms = a->lifetime_ms,
-    };
+    sluice_v1_PermitRequest envelope = {.has_ask = true};
+    sluice_v1_PermitAsk *m           = &envelope.ask;
 
     must(ask_names_hold(a) && a->key_count <= PERMIT_KEYS_MAX);
-    str_copy(m.id, sizeof(m.id), a->id);
-    str_copy(m.tenant, sizeof(m.tenant), a->tenant);
-    str_copy(m.lane, sizeof(m.lane), lane_word(a->lane));
-    str_copy(m.run, sizeof(m.run), a->run);
-    str_copy(m.step, sizeof(m.step), a->step);
-    str_copy(m.session, sizeof(m.session), a->session);
+    m->keys_count  = (pb_size_t)a->key_count;
+    m->wait_ms     = a->wait_ms;
+    m->lifetime_ms = a->lifetime_ms;
+    str_copy(m->id, sizeof(m->id), a->id);
+    str_copy(m->tenant, sizeof(m->tenant), a->tenant);
+    str_copy(m->lane, sizeof(m->lane), lane_word(a->lane));
+    str_copy(m->run, sizeof(m->run), a->run);
+    str_copy(m->step, sizeof(m->step), a->step);
+    str_copy(m->session, sizeof(m->session), a->session);
     for (size_t i = 0; i < a->key_count; i++) {
         const struct permit_key *k = &a->keys[i];
 
         must(k->name[0] != '\0');
-        m.keys[i] = (sluice_v1_PermitKey){
+        m->keys[i] = (sluice_v1_PermitKey){
             .rate         = k->rate,
             .in_flight    = k->in_flight,
             .session_open = k->session_open,
             .session_use  = k->session_use,
             .close        = k->close,
         };
-        str_copy(m.keys[i].name, sizeof(m.keys[i].name), k->name);
+        str_copy(m->keys[i].name, sizeof(m->keys[i].name), k->name);
     }
-    wire_nanopb_write(sluice_v1_PermitAsk_fields, &m, to);
+    wire_nanopb_write(sluice_v1_PermitRequest_fields, &envelope, to);
 }
 
 /* ---- grant --------------------------------------------------------------------------------- */
@@ -154,46 +150,87 @@ static enum call_class class_of(sluice_v1_CallClass n)
     return n <= sluice_v1_CallClass_CALL_CLASS_UNSENT ? (enum call_class)n : CALL_NONE;
 }
 
-struct err wire_read_permit_report(struct permit_report *ret, struct bytes body)
+static struct err report_of(struct permit_report *ret, const sluice_v1_PermitReport *m)
 {
-    sluice_v1_PermitReport m = sluice_v1_PermitReport_init_zero;
-
-    struct err e = wire_nanopb_read(sluice_v1_PermitReport_fields, &m, body, "read a report");
-    if (failed(e))
-        return e;
-    if (!wire_id_or_empty(m.id) || !wire_name_or_empty(m.session))
+    if (!wire_id_or_empty(m->id) || !wire_name_or_empty(m->session))
         return err_of(ERR_REJECT, "read a report: its names");
 
     *ret = (struct permit_report){
-        .status         = m.status,
-        .retry_after_ms = m.retry_after_ms,
-        .ms             = m.ms,
-        .call_class     = class_of(m.call_class),
-        .session_opened = m.session_opened,
-        .session_closed = m.session_closed,
+        .status         = m->status,
+        .retry_after_ms = m->retry_after_ms,
+        .ms             = m->ms,
+        .call_class     = class_of(m->call_class),
+        .session_opened = m->session_opened,
+        .session_closed = m->session_closed,
     };
-    str_copy(ret->id, sizeof(ret->id), m.id);
-    str_copy(ret->name, sizeof(ret->name), m.name);
-    str_copy(ret->session, sizeof(ret->session), m.session);
+    str_copy(ret->id, sizeof(ret->id), m->id);
+    str_copy(ret->name, sizeof(ret->name), m->name);
+    str_copy(ret->session, sizeof(ret->session), m->session);
     return OK;
 }
 
 void wire_write_permit_report(const struct permit_report *r, struct buf *to)
 {
-    sluice_v1_PermitReport m = {
-        .status         = r->status,
-        .retry_after_ms = r->retry_after_ms,
-        .ms             = r->ms,
-        .call_class     = (sluice_v1_CallClass)r->call_class,
-        .session_opened = r->session_opened,
-        .session_closed = r->session_closed,
-    };
+    sluice_v1_PermitRequest envelope = {.has_report = true};
+    sluice_v1_PermitReport *m        = &envelope.report;
 
     must(wire_id_or_empty(r->id) && wire_name_or_empty(r->session));
-    str_copy(m.id, sizeof(m.id), r->id);
-    str_copy(m.name, sizeof(m.name), r->name);
-    str_copy(m.session, sizeof(m.session), r->session);
-    wire_nanopb_write(sluice_v1_PermitReport_fields, &m, to);
+    m->status         = r->status;
+    m->retry_after_ms = r->retry_after_ms;
+    m->ms             = r->ms;
+    m->call_class     = (sluice_v1_CallClass)r->call_class;
+    m->session_opened = r->session_opened;
+    m->session_closed = r->session_closed;
+    str_copy(m->id, sizeof(m->id), r->id);
+    str_copy(m->name, sizeof(m->name), r->name);
+    str_copy(m->session, sizeof(m->session), r->session);
+    wire_nanopb_write(sluice_v1_PermitRequest_fields, &envelope, to);
+}
+
+/* ---- either -------------------------------------------------------------------------------- */
+
+struct err wire_read_permit_request(struct permit_request *ret, struct bytes body)
+{
+    sluice_v1_PermitRequest m = sluice_v1_PermitRequest_init_zero;
+
+    struct err e = wire_nanopb_read(sluice_v1_PermitRequest_fields, &m, body, "read a permit request");
+    if (failed(e))
+        return e;
+    if (m.has_ask == m.has_report)
+        return err_of(ERR_REJECT, "read a permit request: neither ask nor report");
+
+    enum permit_what what = m.has_ask ? PERMIT_ASK : PERMIT_REPORT;
+
+    e = m.has_ask ? ask_of(&ret->ask, &m.ask) : report_of(&ret->report, &m.report);
+    if (!failed(e))
+        ret->what = what;
+    return e;
+}
+
+struct err wire_read_permit_ask(struct permit_ask *ret, struct bytes body)
+{
+    struct permit_request r = {.what = PERMIT_NOTHING};
+
+    struct err e = wire_read_permit_request(&r, body);
+    if (failed(e))
+        return e;
+    if (r.what != PERMIT_ASK)
+        return err_of(ERR_REJECT, "read an ask: it is none");
+    *ret = r.ask;
+    return OK;
+}
+
+struct err wire_read_permit_report(struct permit_report *ret, struct bytes body)
+{
+    struct permit_request r = {.what = PERMIT_NOTHING};
+
+    struct err e = wire_read_permit_request(&r, body);
+    if (failed(e))
+        return e;
+    if (r.what != PERMIT_REPORT)
+        return err_of(ERR_REJECT, "read a report: it is none");
+    *ret = r.report;
+    return OK;
 }
 
 /* ---- the grant log ------------------------------------------------------------------------- */
@@ -207,7 +244,7 @@ static bool record_names_hold(const struct grant_record *r)
 static struct err record_of(struct grant_record *ret, const sluice_v1_GrantRecord *m)
 {
     struct grant_record r = {
-        .op           = m->op <= sluice_v1_GrantOp_GRANT_OP_MODE ? (enum grant_op)m->op : GRANT_NONE,
+        .op           = m->op <= sluice_v1_GrantOp_GRANT_OP_SESSION ? (enum grant_op)m->op : GRANT_NONE,
         .in_flight    = m->in_flight,
         .session_open = m->session_open,
         .session_use  = m->session_use,
@@ -218,6 +255,15 @@ static struct err record_of(struct grant_record *ret, const sluice_v1_GrantRecor
         .until_ms     = m->until_ms,
         .at_ms        = m->at_ms,
         .since_ms     = m->since_ms,
+        .ahead_ns     = m->ahead_ns,
+        .probe        = m->probe,
+        .opened       = m->opened,
+        .call_class   = class_of(m->call_class),
+        .window       = m->window,
+        .ceiling      = m->ceiling,
+        .ramp_ms      = m->ramp_ms,
+        .trips        = m->trips,
+        .told         = m->told,
     };
 
     str_copy(r.id, sizeof(r.id), m->id);
@@ -244,6 +290,15 @@ static sluice_v1_GrantRecord record_message(const struct grant_record *r)
         .until_ms     = r->until_ms,
         .at_ms        = r->at_ms,
         .since_ms     = r->since_ms,
+        .ahead_ns     = r->ahead_ns,
+        .probe        = r->probe,
+        .opened       = r->opened,
+        .call_class   = (sluice_v1_CallClass)r->call_class,
+        .window       = r->window,
+        .ceiling      = r->ceiling,
+        .ramp_ms      = r->ramp_ms,
+        .trips        = r->trips,
+        .told         = r->told,
     };
 
     must(record_names_hold(r));
@@ -306,6 +361,7 @@ struct err wire_read_grant_batch(struct grant_batch *ret, struct bytes body, str
     *ret = (struct grant_batch){
         .snapshot = m.snapshot,
         .epoch    = m.epoch,
+        .at_ms    = m.at_ms,
         .part     = m.part,
         .parts    = m.parts,
         .records  = all.at,
@@ -335,6 +391,7 @@ void wire_write_grant_batch(const struct grant_batch *b, struct buf *to)
          .schema   = WIRE_SCHEMA,
          .snapshot = b->snapshot,
          .epoch    = b->epoch,
+         .at_ms    = b->at_ms,
          .part     = b->part,
          .parts    = b->parts,
          .records  = {.funcs.encode = write_records, .arg = &copy},

@@ -31,7 +31,9 @@ enum call_class {
     CALL_NONE, CALL_OK, CALL_RATE, CALL_CONCURRENCY, CALL_PAYMENT, CALL_SERVER, CALL_TIMEOUT,
     CALL_CLIENT, CALL_UNSENT,
 };
-enum grant_op { GRANT_NONE, GRANT_GRANT, GRANT_RETURN, GRANT_SESSION_END, GRANT_MODE };
+enum grant_op {
+    GRANT_NONE, GRANT_GRANT, GRANT_RETURN, GRANT_SESSION_END, GRANT_MODE, GRANT_INCIDENT, GRANT_SESSION,
+};
 
 const char *permit_mode_word(enum permit_mode mode); /* "open" */
 
@@ -58,23 +60,38 @@ struct permit_report {
     enum call_class call_class;
     bool session_opened, session_closed;
 };
+/* What comes on sluice.permit.<upstream>. */
+enum permit_what { PERMIT_NOTHING, PERMIT_ASK, PERMIT_REPORT };
+struct permit_request {
+    enum permit_what what;
+    union {
+        struct permit_ask ask;
+        struct permit_report report;
+    };
+};
 struct grant_record {
     enum grant_op op;
     char id[ID_SIZE], name[PERMIT_NAME_SIZE], tenant[STR_NAME_SIZE], session[ID_SIZE + 1], why[PERMIT_WHY_SIZE];
     bool in_flight, session_open, session_use, rate;
     uint32_t lifetime_ms;
     enum permit_mode mode;
-    uint64_t until_ms, at_ms, since_ms;
+    uint64_t until_ms, at_ms, since_ms, ahead_ns;
+    bool probe, opened;
+    enum call_class call_class;
+    uint32_t window, ceiling, ramp_ms, trips, told;
 };
 struct grant_batch {
     bool snapshot;
-    uint64_t epoch;
+    uint64_t epoch, at_ms;
     uint32_t part, parts;
     struct grant_record *records; /* of a decoded batch: in the arena */
     size_t count;
 };
 
-/* REJECT: unreadable, too many, too long, a word that is not known; a batch of a newer schema. */
+/* REJECT: unreadable, too many, too long, a word that is not known; a batch of a newer schema.
+   An ask and a report travel in the envelope PermitRequest: the writers write it, the readers of
+   one kind refuse the other. */
+MUST_USE struct err wire_read_permit_request(struct permit_request *ret, struct bytes body);
 MUST_USE struct err wire_read_permit_ask(struct permit_ask *ret, struct bytes body);
 void wire_write_permit_ask(const struct permit_ask *a, struct buf *to);
 MUST_USE struct err wire_read_permit_grant(struct permit_grant *ret, struct bytes body);

@@ -20,9 +20,9 @@ enum {
     BW_EVAL_PROGRAM_MAX = 64 << 10,
     BW_EVAL_SCOPE_MAX   = 4 << 20,
     BW_EVAL_ANSWER_MAX  = 256 << 10,
-    BW_EVAL_MEMORY      = 64 << 20,  /* of one child, beyond what it has when it starts */
-    BW_EVAL_WAITING_MAX = 4096,      /* requests, and */
-    BW_EVAL_BYTES_MAX   = 64 << 20,  /* their bytes   */
+    BW_EVAL_MEMORY      = 64 << 20, /* of one child, beyond what it has when it starts */
+    BW_EVAL_WAITING_MAX = 4096,     /* requests, and */
+    BW_EVAL_BYTES_MAX   = 64 << 20, /* their bytes   */
 };
 
 struct bw_eval;
@@ -35,7 +35,8 @@ struct uv_loop_s;
 typedef void bw_eval_done_fn(void *self, struct err e, struct bytes value, const char *why);
 
 /* Starts the children.  program_path NULL: sluice-eval beside our own executable.  SIGPIPE becomes ignored. */
-struct bw_eval *bw_eval_new(struct uv_loop_s *loop, const char *program_path, uint64_t eval_ms, unsigned children);
+struct bw_eval *bw_eval_new(struct uv_loop_s *loop, const char *program_path, uint64_t eval_ms,
+                            unsigned children);
 
 /* Kills the children and gives RETRY to whoever still waits, now; its handles are closed, and its memory is let go of,
    in the next turns of the loop. */
@@ -43,8 +44,8 @@ void bw_eval_free(struct bw_eval **eval);
 
 /* The program and the scope ({input, steps, vars, run, item}, as in json/json_jq.h) are copied.  The handle is good until `done` is
    called. */
-struct bw_eval_ask *bw_eval_ask(struct bw_eval *eval, const char *program, struct bytes scope, bw_eval_done_fn *done,
-                                void *self);
+struct bw_eval_ask *bw_eval_ask(struct bw_eval *eval, const char *program, struct bytes scope,
+                                bw_eval_done_fn *done, void *self);
 
 /* `done` will not be called. */
 void bw_eval_cancel(struct bw_eval_ask **ask);

@@ -16,7 +16,7 @@
 
 enum sch_gate_kind { GATE_LOCK, GATE_UPSTREAM, GATE_FLOW, GATES };
 
-enum { GATE_OPEN = UINT32_MAX };
+enum { GATE_OPEN = INT32_MAX };
 
 struct sch_gate {
     struct heap parked;      /* place nodes of the runs that wait here, by rank */

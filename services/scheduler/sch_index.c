@@ -459,7 +459,7 @@ static void count(struct sch_index *ix, struct sch_run *run, int by)
         figure = &ix->figures.busy;
         break;
     }
-    *figure += (size_t)(ssize_t)by;
+    *figure += (size_t)(int64_t)by;
     if (waits)
         q->tenant->waiting[q->lane] += (uint64_t)(int64_t)by;
 }

@@ -135,7 +135,8 @@ void sch_pool_clear(struct sch_pools *pools)
         }
         sch_fair_deinit(&p->fair);
         sch_fair_init(&p->fair, &pools->lanes);
-        p->lease = LEASE_UNKNOWN;
+        p->lease    = LEASE_UNKNOWN;
+        p->lease_at = 0;
     }
 }
 

@@ -187,7 +187,7 @@ enum sch_event sch_reconcile_entry(struct sch_reconcile *r, const char *tenant, 
         f->plan_seq = e->seq;
         break;
     case ENTRY_REJECTED:
-        if (!f)
+        if (!f || f->started)
             return EVENT_NONE;
         forget(r, link);
         return EVENT_OVER;

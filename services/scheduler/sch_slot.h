@@ -40,7 +40,7 @@ struct sch_job { /* a message of SLUICE_JOBS: an admitted run */
     struct list of_worker;
     bool orphan;             /* that worker is gone: its place in the pool is not taken */
     int64_t since;           /* when we knew of it */
-    bool seen;               /* by the look that is going on */
+    bool asked, seen;        /* known when the look that is going on was sent; and it is there */
 };
 
 struct sch_slot {

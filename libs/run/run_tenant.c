@@ -1,0 +1,312 @@
+#include "run/run_tenant.h"
+
+#include <string.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+
+enum field {
+    FIELD_TIER, FIELD_CAP, FIELD_WEIGHT, FIELD_QUEUE_MAX, FIELD_LANES, FIELD_SESSIONS, FIELD_RUNS_PER_HOUR,
+    FIELD_PRIVATE_NET, FIELD_PAUSED, FIELD_REASON,
+};
+
+static const char *const FIELDS[] = {
+    "tier", "cap", "weight", "queue_max", "lanes", "sessions", "runs_per_hour", "private_net", "paused", "reason",
+    NULL,
+};
+
+struct value { /* what a key says; the rest comes from below */
+    uint32_t has; /* bits of enum field */
+    struct run_rule says;
+};
+
+struct run_tenants {
+    struct map *values; /* key -> struct value */
+};
+
+static const struct {
+    const char *name;
+    uint32_t cap, weight;
+    uint64_t queue_max;
+} BUILT_IN[] = {
+    {"free", 2, 1, 1000},
+    {"pro", 20, 4, 10000},
+    {"scale", 200, 16, 100000},
+};
+enum { BUILT_INS = sizeof(BUILT_IN) / sizeof(BUILT_IN[0]) };
+
+struct run_tenants *run_tenant_new(void)
+{
+    struct run_tenants *book = mem_new(struct run_tenants);
+
+    book->values = map_new();
+    return book;
+}
+
+void run_tenant_free(struct run_tenants **slot)
+{
+    struct run_tenants *book = take(slot);
+    void *value              = NULL;
+
+    if (!book)
+        return;
+    for (size_t it = 0; map_next(book->values, &it, NULL, &value);)
+        mem_free(&value);
+    map_free(&book->values);
+    mem_free(&book);
+}
+
+bool run_tenant_is_tier(const char *key)
+{
+    return str_starts(key, "tier.") && str_is_name(key + strlen("tier."));
+}
+
+static bool tier_known(const struct run_tenants *book, const char *tier)
+{
+    char key[STR_NAME_SIZE + 8];
+
+    for (int n = 0; n < BUILT_INS; n++)
+        if (str_equal(BUILT_IN[n].name, tier))
+            return true;
+    str_format(key, sizeof(key), "tier.%s", tier);
+    return map_find(book->values, key) != NULL;
+}
+
+/* ---- reading a value --------------------------------------------------------------------------------- */
+
+static struct err wrong(struct problem *why, const char *field, const char *detail, const char *attempt)
+{
+    char pointer[sizeof(why->pointer)];
+
+    str_format(pointer, sizeof(pointer), "/%s", field);
+    problem_set(why, PROBLEM_INVALID_REQUEST, pointer, "%s: %s", field, detail);
+    if (attempt)
+        str_copy(why->attempt, sizeof(why->attempt), attempt);
+    return err_of(ERR_REJECT, "read tenant");
+}
+
+static struct err read_number(const struct json *at, const char *field, int64_t min, int64_t max, uint64_t *ret,
+                              struct problem *why)
+{
+    char detail[128];
+
+    if (json_type(at) != JSON_INT || json_int(at) < min || json_int(at) > max) {
+        str_format(detail, sizeof(detail), "must be a whole number from %lld to %lld", (long long)min, (long long)max);
+        return wrong(why, field, detail, NULL);
+    }
+    *ret = (uint64_t)json_int(at);
+    return OK;
+}
+
+static struct err read_bool(const struct json *at, const char *field, bool *ret, struct problem *why)
+{
+    if (json_type(at) != JSON_BOOL)
+        return wrong(why, field, "must be true or false", NULL);
+    *ret = json_bool(at);
+    return OK;
+}
+
+static struct err read_lanes(const struct json *at, bool ret[LANES], struct problem *why)
+{
+    static const char *const WORDS[] = {"realtime", "standard", "bulk", NULL};
+    bool lanes[LANES]                = {false};
+
+    if (json_type(at) != JSON_ARRAY || json_count(at) == 0)
+        return wrong(why, "lanes", "must be a list of lanes, with at least one", "[\"standard\",\"bulk\"]");
+    for (size_t n = 0; n < json_count(at); n++) {
+        const char *word = json_str(json_at(at, n));
+        enum lane lane   = word ? lane_of(word) : LANE_NONE;
+
+        if (lane == LANE_NONE)
+            return wrong(why, "lanes", "holds what is no lane: realtime, standard, bulk", word ? str_nearest(word, WORDS) : NULL);
+        lanes[lane] = true;
+    }
+    memcpy(ret, lanes, sizeof(lanes));
+    return OK;
+}
+
+static struct err read_tier(const struct run_tenants *book, const struct json *at, bool tiers, char *ret,
+                            struct problem *why)
+{
+    static const char *const WORDS[] = {"free", "pro", "scale", NULL};
+    const char *word                 = json_str(at);
+
+    if (!word || !str_is_name(word))
+        return wrong(why, "tier", "must be the name of a tier: free, pro, scale or one of the operator's", NULL);
+    if (tiers && !tier_known(book, word))
+        return wrong(why, "tier", "is not known: free, pro, scale or one of the operator's (tier.<name>)", str_nearest(word, WORDS));
+    str_copy(ret, STR_NAME_SIZE, word);
+    return OK;
+}
+
+static struct err read_field(const struct run_tenants *book, enum field field, const struct json *at, bool tiers,
+                             struct run_rule *rule, struct problem *why)
+{
+    const char *name = FIELDS[field];
+    uint64_t n       = 0;
+    struct err e     = OK;
+
+    switch (field) {
+    case FIELD_TIER:
+        return read_tier(book, at, tiers, rule->tier, why);
+    case FIELD_CAP:
+        e         = read_number(at, name, 1, RUN_CAP_MAX, &n, why);
+        rule->cap = (uint32_t)n;
+        return e;
+    case FIELD_WEIGHT:
+        e            = read_number(at, name, 1, 1000, &n, why);
+        rule->weight = (uint32_t)n;
+        return e;
+    case FIELD_QUEUE_MAX:
+        return read_number(at, name, 0, INT64_C(1000000000), &rule->queue_max, why);
+    case FIELD_LANES:
+        return read_lanes(at, rule->lanes, why);
+    case FIELD_SESSIONS:
+        return read_number(at, name, 0, 1000000, &rule->sessions, why);
+    case FIELD_RUNS_PER_HOUR:
+        return read_number(at, name, 1, INT64_C(1000000000), &rule->runs_per_hour, why);
+    case FIELD_PRIVATE_NET:
+        return read_bool(at, name, &rule->private_net, why);
+    case FIELD_PAUSED:
+        return read_bool(at, name, &rule->paused, why);
+    case FIELD_REASON:
+        if (!json_str(at))
+            return wrong(why, name, "must be a string", NULL);
+        str_copy(rule->reason, sizeof(rule->reason), json_str(at));
+        return OK;
+    }
+    must(!"field");
+    return OK;
+}
+
+static struct err read_value(const struct run_tenants *book, const char *key, const struct json *doc, bool tiers,
+                             struct value *ret, struct problem *why)
+{
+    struct value value  = {0};
+    const char *unknown = NULL, *nearest = NULL;
+    char detail[160];
+
+    if (!str_is_name(key) && !run_tenant_is_tier(key)) {
+        problem_set(why, PROBLEM_INVALID_REQUEST, "", "\"%.64s\" is no name of a tenant, and no tier.<name>", key);
+        return err_of(ERR_REJECT, "read tenant");
+    }
+    if (json_type(doc) != JSON_OBJECT) {
+        problem_set(why, PROBLEM_INVALID_REQUEST, "", "must be an object such as {\"tier\":\"pro\"}, not %s", json_type_word(doc));
+        return err_of(ERR_REJECT, "read tenant");
+    }
+    if (!json_known(doc, FIELDS, &unknown, &nearest)) {
+        str_format(detail, sizeof(detail), nearest ? "is no field of a tenant; is \"%s\" meant?" : "is no field of a tenant",
+                   nearest ? nearest : "");
+        return wrong(why, unknown, detail, nearest);
+    }
+    for (int field = FIELD_TIER; field <= FIELD_REASON; field++) {
+        const struct json *at = json_get(doc, FIELDS[field]);
+
+        if (!at || json_type(at) == JSON_NULL)
+            continue; /* null is "as the tier has it" */
+        if (field == FIELD_TIER && run_tenant_is_tier(key))
+            return wrong(why, "tier", "a tier cannot stand on a tier", NULL);
+
+        struct err e = read_field(book, (enum field)field, at, tiers, &value.says, why);
+
+        if (failed(e))
+            return e;
+        value.has |= 1U << field;
+    }
+    *ret = value;
+    return OK;
+}
+
+struct err run_tenant_check(const struct run_tenants *book, const char *key, const struct json *value, bool tiers,
+                            struct problem *why)
+{
+    struct value read;
+
+    return read_value(book, key, value, tiers, &read, why);
+}
+
+struct err run_tenant_put(struct run_tenants *book, const char *key, struct bytes text, bool tiers,
+                          struct problem *why)
+{
+    AUTO(json_free) struct json *doc = NULL;
+    struct value value;
+    char detail[JSON_WHY_SIZE];
+
+    struct err e = json_parse(&doc, text, detail, sizeof(detail));
+
+    if (failed(e)) {
+        problem_set(why, PROBLEM_INVALID_REQUEST, "", "%s", detail);
+        return e;
+    }
+    e = read_value(book, key, doc, tiers, &value, why);
+    if (failed(e))
+        return e;
+
+    struct value *there = map_find(book->values, key);
+
+    if (!there) {
+        there = mem_new(struct value);
+        map_put(book->values, key, there);
+    }
+    *there = value;
+    return OK;
+}
+
+void run_tenant_remove(struct run_tenants *book, const char *key)
+{
+    void *value = map_remove(book->values, key);
+
+    mem_free(&value);
+}
+
+/* ---- what holds ------------------------------------------------------------------------------------------ */
+
+static void lay_over(struct run_rule *rule, const struct value *value)
+{
+    const struct run_rule *says = &value->says;
+
+    if (value->has & 1U << FIELD_CAP)
+        rule->cap = says->cap;
+    if (value->has & 1U << FIELD_WEIGHT)
+        rule->weight = says->weight;
+    if (value->has & 1U << FIELD_QUEUE_MAX)
+        rule->queue_max = says->queue_max;
+    if (value->has & 1U << FIELD_LANES)
+        memcpy(rule->lanes, says->lanes, sizeof(rule->lanes));
+    if (value->has & 1U << FIELD_SESSIONS)
+        rule->sessions = says->sessions;
+    if (value->has & 1U << FIELD_RUNS_PER_HOUR)
+        rule->runs_per_hour = says->runs_per_hour;
+    if (value->has & 1U << FIELD_PRIVATE_NET)
+        rule->private_net = says->private_net;
+    if (value->has & 1U << FIELD_PAUSED)
+        rule->paused = says->paused;
+    if (value->has & 1U << FIELD_REASON)
+        str_copy(rule->reason, sizeof(rule->reason), says->reason);
+}
+
+void run_tenant_rule(const struct run_tenants *book, const char *tenant, struct run_rule *ret)
+{
+    const struct value *own = map_find(book->values, tenant);
+    const char *tier        = own && own->has & 1U << FIELD_TIER ? own->says.tier : BUILT_IN[0].name;
+    struct run_rule rule    = {.lanes = {true, true, true}, .listed = own != NULL};
+    char key[STR_NAME_SIZE + 8];
+    int base = 0; /* a tier that is not known (any more) is worth the least */
+
+    for (int n = 0; n < BUILT_INS; n++)
+        if (str_equal(BUILT_IN[n].name, tier))
+            base = n;
+    rule.cap       = BUILT_IN[base].cap;
+    rule.weight    = BUILT_IN[base].weight;
+    rule.queue_max = BUILT_IN[base].queue_max;
+    str_copy(rule.tier, sizeof(rule.tier), tier);
+    str_format(key, sizeof(key), "tier.%s", tier);
+
+    const struct value *written = map_find(book->values, key);
+
+    if (written)
+        lay_over(&rule, written);
+    if (own)
+        lay_over(&rule, own);
+    *ret = rule;
+}

@@ -1,0 +1,38 @@
+#include "gw.h"
+
+#include "base/mem.h"
+#include "gw_book.h"
+
+static const struct svc_metric METRICS[] = {
+#define X(type, name, help) {"gateway_" #name, METRIC_##type, help, offsetof(struct gw_metrics, name)},
+    GW_METRICS(X)
+#undef X
+};
+
+struct gw *gw_new(struct svc *svc, const struct gw_config *config)
+{
+    struct gw *gw = mem_new(struct gw);
+
+    gw->svc    = svc;
+    gw->bus    = svc_bus(svc);
+    gw->config = config;
+    gw->book   = gw_book_new(gw);
+    svc_metrics(svc, METRICS, sizeof METRICS / sizeof *METRICS, &gw->metrics, NULL, NULL);
+    return gw;
+}
+
+void gw_ready(void *self)
+{
+    struct gw *gw = self;
+
+    gw->ready = true;
+}
+
+void gw_stop(struct gw *gw) { gw_book_free(&gw->book); }
+
+void gw_free(struct gw **slot)
+{
+    struct gw *gw = take(slot);
+
+    mem_free(&gw);
+}

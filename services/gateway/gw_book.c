@@ -1,0 +1,305 @@
+#include "gw_book.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "wire/subject.h"
+
+enum { BOOKS = 3 };
+
+struct depth {
+    uint64_t queued;
+    uint64_t since; /* accepted here since the scheduler last spoke */
+};
+
+
+struct gw_book {
+    struct gw *gw;
+    struct run_tenants *tenants;
+    struct map *flows;     /* key -> struct json: the whole value */
+    struct map *upstreams; /* name -> struct json */
+    struct map *depths;    /* tenant -> struct depth */
+    struct bus_follower *followers[BOOKS];
+    struct bus_sub *depth_sub;
+    unsigned caught_up;
+};
+
+/* ---- buckets ---------------------------------------------------------------------------------------------- */
+
+static void put_json(struct map *map, const char *key, struct json *value)
+{
+    struct json *old = value ? map_put(map, key, value) : map_remove(map, key);
+
+    json_free(&old);
+}
+
+static void ignored(const char *bucket, const char *key, const char *why)
+{
+    log_warn("configuration value ignored", KV("name", bucket), KV("key", key), KV("why", why));
+}
+
+static struct json *parse_value(const char *bucket, const char *key, const struct bus_msg *msg)
+{
+    struct json *value = NULL;
+    char why[JSON_WHY_SIZE];
+
+    if (failed(json_parse(&value, msg->body, why, sizeof why)))
+        ignored(bucket, key, why);
+    else if (json_type(value) != JSON_OBJECT) {
+        ignored(bucket, key, "it is not an object");
+        json_free(&value);
+    }
+    return value;
+}
+
+static void on_tenant(void *self, struct bus_msg **msg)
+{
+    struct gw_book *book = self;
+    const char *key      = bus_kv_key(*msg);
+    struct problem why;
+
+    if (!key)
+        return;
+    if (bus_kv_gone(*msg))
+        run_tenant_remove(book->tenants, key);
+    else if (failed(run_tenant_put(book->tenants, key, (*msg)->body, false, &why)))
+        ignored(BUCKET_TENANTS, key, why.detail);
+}
+
+static void on_flow(void *self, struct bus_msg **msg)
+{
+    struct gw_book *book = self;
+    const char *key      = bus_kv_key(*msg);
+
+    if (!key)
+        return;
+    if (bus_kv_gone(*msg)) {
+        put_json(book->flows, key, NULL);
+        return;
+    }
+    struct json *value = parse_value(BUCKET_FLOWS, key, *msg);
+    if (value && json_type(json_get(value, "flow")) != JSON_OBJECT) {
+        ignored(BUCKET_FLOWS, key, "it has no \"flow\": {\"version\":1,\"flow\":{…}}");
+        json_free(&value);
+    }
+    if (value)
+        put_json(book->flows, key, value);
+}
+
+static void on_upstream(void *self, struct bus_msg **msg)
+{
+    struct gw_book *book = self;
+    const char *key      = bus_kv_key(*msg);
+
+    if (!key)
+        return;
+    if (bus_kv_gone(*msg)) {
+        put_json(book->upstreams, key, NULL);
+        return;
+    }
+    struct json *value = parse_value(BUCKET_UPSTREAMS, key, *msg);
+    if (value)
+        put_json(book->upstreams, key, value);
+}
+
+static void caught_up(void *self)
+{
+    struct gw_book *book = self;
+
+    book->caught_up++;
+}
+
+/* ---- depth ------------------------------------------------------------------------------------------------- */
+
+/* {"tenants":{"acme":{"queued":37}}}: only those that changed. */
+static void on_depth(void *self, struct bus_msg **msg)
+{
+    struct gw_book *book = self;
+    struct json *doc     = NULL;
+    char why[JSON_WHY_SIZE];
+    const char *tenant;
+    const struct json *value;
+
+    if (failed(json_parse(&doc, (*msg)->body, why, sizeof why)))
+        return;
+    for (size_t it = 0; json_each(json_get(doc, "tenants"), &it, &tenant, &value);) {
+        struct depth *depth = map_find(book->depths, tenant);
+
+        if (!depth) {
+            depth = mem_new(struct depth);
+            (void)map_put(book->depths, tenant, depth);
+        }
+        *depth = (struct depth){.queued = (uint64_t)json_int(json_get(value, "queued"))};
+    }
+    json_free(&doc);
+}
+
+uint64_t gw_book_depth(const struct gw_book *book, const char *tenant)
+{
+    const struct depth *depth = map_find(book->depths, tenant);
+
+    return depth ? depth->queued + depth->since : UINT64_MAX;
+}
+
+void gw_book_count(struct gw_book *book, const char *tenant)
+{
+    struct depth *depth = map_find(book->depths, tenant);
+
+    if (!depth) {
+        depth = mem_new(struct depth);
+        (void)map_put(book->depths, tenant, depth);
+    }
+    depth->since++;
+}
+
+/* ---- life ---------------------------------------------------------------------------------------------------- */
+
+struct gw_book *gw_book_new(struct gw *gw)
+{
+    static const struct {
+        const char *stream, *filter;
+        bus_msg_fn *fn;
+    } buckets[BOOKS] = {{"KV_" BUCKET_TENANTS, "$KV." BUCKET_TENANTS ".>", on_tenant},
+                        {"KV_" BUCKET_FLOWS, "$KV." BUCKET_FLOWS ".>", on_flow},
+                        {"KV_" BUCKET_UPSTREAMS, "$KV." BUCKET_UPSTREAMS ".>", on_upstream}};
+    struct gw_book *book = mem_new(struct gw_book);
+
+    book->gw        = gw;
+    book->tenants   = run_tenant_new();
+    book->flows     = map_new();
+    book->upstreams = map_new();
+    book->depths    = map_new();
+    for (size_t i = 0; i < BOOKS; i++) {
+        const struct bus_follow follow = {.stream           = buckets[i].stream,
+                                          .filter           = buckets[i].filter,
+                                          .last_per_subject = true,
+                                          .on_msg           = buckets[i].fn,
+                                          .on_caught_up     = caught_up,
+                                          .self             = book};
+        if (failed(bus_follow(gw->bus, &follow, &book->followers[i])))
+            svc_die(gw->svc, "cannot follow the configuration buckets");
+    }
+    if (failed(bus_subscribe(gw->bus, SUBJECT_STATE_DEPTH, NULL, on_depth, book, &book->depth_sub)))
+        svc_die(gw->svc, "cannot subscribe to the scheduler's state");
+    return book;
+}
+
+bool gw_book_ready(const struct gw_book *book) { return book->caught_up >= BOOKS; }
+
+static void free_json(struct map **map)
+{
+    const char *key;
+    void *value;
+
+    for (size_t it = 0; map_next(*map, &it, &key, &value);) {
+        struct json *v = value;
+        json_free(&v);
+    }
+    map_free(map);
+}
+
+void gw_book_free(struct gw_book **slot)
+{
+    struct gw_book *book = take(slot);
+    const char *key;
+    void *value;
+
+    if (!book)
+        return;
+    for (size_t i = 0; i < BOOKS; i++)
+        bus_follow_end(&book->followers[i]);
+    bus_unsubscribe(&book->depth_sub);
+    run_tenant_free(&book->tenants);
+    free_json(&book->flows);
+    free_json(&book->upstreams);
+    for (size_t it = 0; map_next(book->depths, &it, &key, &value);)
+        mem_free(&value);
+    map_free(&book->depths);
+    mem_free(&book);
+}
+
+/* ---- looking up -------------------------------------------------------------------------------------------------- */
+
+static const char *nearest_key(const struct map *map, const char *name)
+{
+    const char **words = mem_array(map_count(map) + 1, sizeof *words);
+    size_t count       = 0;
+    const char *key;
+    void *value;
+
+    for (size_t it = 0; map_next(map, &it, &key, &value);)
+        words[count++] = key;
+    const char *nearest = str_nearest(name, words);
+    mem_free(&words);
+    return nearest;
+}
+
+struct err gw_book_tenant(const struct gw_book *book, const char *tenant, struct run_rule *ret, struct problem *why)
+{
+    run_tenant_rule(book->tenants, tenant, ret);
+    if (ret->listed || str_equal(svc_config(book->gw->svc)->tenants, "open"))
+        return OK;
+    problem_set(why, PROBLEM_NOT_FOUND, "", "tenant %s is not known: sluice tenant set %s --tier free", tenant, tenant);
+    return err_of(ERR_REJECT, "look up tenant");
+}
+
+static struct err no_flow(const struct gw_book *book, const char *ref, struct problem *why)
+{
+    const char *nearest = nearest_key(book->flows, ref);
+
+    problem_set(why, PROBLEM_NOT_FOUND, "/flow", nearest ? "flow \"%.70s\" is not known; the nearest is \"%s\""
+                                                         : "flow \"%.70s\" is not known%s",
+                ref, nearest ? nearest : "");
+    if (nearest)
+        str_copy(why->attempt, sizeof why->attempt, nearest);
+    return err_of(ERR_REJECT, "look up flow");
+}
+
+struct err gw_book_flow(const struct gw_book *book, const char *ref, const struct json **ret_doc, char *ret_name,
+                        size_t name_size, struct problem *why)
+{
+    char name[STR_NAME_SIZE], old[STR_NAME_SIZE + 24];
+    size_t len       = strcspn(ref, "@");
+    uint64_t version = 0;
+
+    if (!str_is_name_n(ref, len) || (ref[len] && failed(str_u64(ref + len + 1, &version)))) {
+        problem_set(why, PROBLEM_INVALID_REQUEST, "/flow", "\"%.70s\" is no flow: write a name, name@version, or the document", ref);
+        return err_of(ERR_REJECT, "look up flow");
+    }
+    str_copy_n(name, sizeof name, ref, len);
+    const struct json *value = map_find(book->flows, name);
+    uint64_t current         = value ? (uint64_t)json_int(json_get(value, "version")) : 0;
+    if (ref[len] && version != current) {
+        str_format(old, sizeof old, "%s.v%llu", name, (unsigned long long)version);
+        value   = map_find(book->flows, old);
+        current = version;
+    }
+    if (!value)
+        return no_flow(book, ref, why);
+    *ret_doc = json_get(value, "flow");
+    if (current)
+        str_format(ret_name, name_size, "%s@%llu", name, (unsigned long long)current);
+    else
+        str_copy(ret_name, name_size, name);
+    return OK;
+}
+
+struct err gw_book_upstream(const struct gw_book *book, const char *name, const char *pointer, const char **ret_driver,
+                            struct problem *why)
+{
+    const struct json *value = map_find(book->upstreams, name);
+
+    if (value) {
+        *ret_driver = json_str(json_get(value, "driver"));
+        return OK;
+    }
+    const char *nearest = nearest_key(book->upstreams, name);
+    problem_set(why, PROBLEM_NOT_FOUND, pointer, nearest ? "upstream \"%.70s\" is not known; the nearest is \"%s\""
+                                                         : "upstream \"%.70s\" is not known%s",
+                name, nearest ? nearest : "");
+    if (nearest)
+        str_copy(why->attempt, sizeof why->attempt, nearest);
+    return err_of(ERR_REJECT, "look up upstream");
+}

@@ -1,0 +1,318 @@
+#include "gw_submit.h"
+
+#include "base/clk.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "gw_chain.h"
+#include "gw_plan.h"
+#include "run/run_view.h"
+#include "wire/subject.h"
+
+enum { SUBMIT_MS = 10000, TRIES = 3 };
+
+/* One submit on its way. */
+struct gw_submit {
+    struct gw_chain chain; /* first */
+    struct gw_plan plan;
+    uint64_t expect;   /* what the PLAN expects: 0, or a REJECTED before it */
+    uint64_t plan_seq;
+    bool created;
+    bool accepted;     /* ours to answer, whatever becomes of the ticket */
+    bool answered;     /* a dry run */
+    const char *status;
+    unsigned tries;
+};
+
+static struct err plan_stored(struct bus_op *op, const struct bus_reply *reply);
+static struct err publish_ticket(struct gw_submit *s);
+
+/* ---- entries ------------------------------------------------------------------------------------------------- */
+
+static struct err append_plan(struct gw_submit *s)
+{
+    const struct entry e = {.kind = ENTRY_PLAN, .worker = "", .plan = s->plan.plan};
+
+    return gw_chain_append(&s->chain, &e, s->expect, plan_stored);
+}
+
+static struct err fail(struct gw_submit *s, const char *detail)
+{
+    gw_unavailable(&s->chain.why, detail);
+    return err_of(ERR_RETRY, "submit");
+}
+
+static struct err unknown(struct gw_submit *s)
+{
+    return fail(s, *s->plan.plan.key ? "no answer in time; the run may still run: repeat with the same key"
+                                     : "no answer in time; the run may still run: a repeat is safe only with a key");
+}
+
+/* ---- a run that is there already ------------------------------------------------------------------------------- */
+
+static struct err accepted_stored(struct bus_op *op, const struct bus_reply *reply)
+{
+    struct gw_submit *s = SELF(struct gw_submit, CHAIN_MAGIC, op);
+
+    if (reply->err.kind == ERR_UNKNOWN || reply->err.kind == ERR_RETRY)
+        return unknown(s);
+    /* A refusal: its own gateway rejected it just now, or somebody went on with it.  Look again. */
+    if (failed(reply->err))
+        return ++s->tries > TRIES ? unknown(s) : append_plan(s);
+    s->accepted = true;
+    return publish_ticket(s);
+}
+
+static struct err meet(struct gw_submit *s)
+{
+    const struct run_fold *f = &s->chain.fold;
+
+    if (f->phase == RUN_ABSENT || f->phase == RUN_REJECTED) {
+        s->expect = f->last_seq;
+        return ++s->tries > TRIES ? unknown(s) : append_plan(s);
+    }
+    if (!str_equal(f->plan.body_sha, s->plan.plan.body_sha)) {
+        problem_set(&s->chain.why, PROBLEM_KEY_CONFLICT, "/key", "key \"%.100s\" was used before with another body", s->plan.plan.key);
+        str_copy(s->chain.why.run, sizeof s->chain.why.run, f->plan.run);
+        return err_of(ERR_REJECT, "submit");
+    }
+    s->plan_seq = f->plan_seq;
+    s->status   = run_status_text(f);
+    s->created  = false;
+    if (f->phase != RUN_QUEUED || f->accepted || f->last_seq != f->plan_seq)
+        return bus_op_done(&s->chain.op);
+    const struct entry e = {.kind = ENTRY_ACCEPTED, .worker = ""};
+    return gw_chain_append(&s->chain, &e, f->plan_seq, accepted_stored);
+}
+
+static struct err existing_read(struct bus_op *op, const struct bus_reply *reply)
+{
+    struct gw_submit *s = SELF(struct gw_submit, CHAIN_MAGIC, op);
+
+    if (failed(reply->err))
+        return unknown(s);
+    return meet(s);
+}
+
+static struct err read_existing(struct gw_submit *s)
+{
+    gw_chain_forget(&s->chain);
+    s->chain.leader = s->tries > 0; /* a follower may be behind the refusal */
+    return gw_chain_read(&s->chain, existing_read);
+}
+
+/* ---- PLAN --------------------------------------------------------------------------------------------------------- */
+
+static struct err plan_again(struct bus_op *op, const struct bus_reply *reply)
+{
+    (void)reply;
+    return append_plan(SELF(struct gw_submit, CHAIN_MAGIC, op));
+}
+
+static struct err plan_stored(struct bus_op *op, const struct bus_reply *reply)
+{
+    struct gw_submit *s = SELF(struct gw_submit, CHAIN_MAGIC, op);
+
+    switch ((enum err_kind)reply->err.kind) {
+    case ERR_NONE:
+        s->plan_seq = reply->seq;
+        s->created  = true;
+        return publish_ticket(s);
+    case ERR_CONFLICT: /* this key's run, or our own PLAN whose answer was lost */
+        return read_existing(s);
+    case ERR_UNKNOWN:
+        return ++s->tries > TRIES ? unknown(s) : bus_wait(op, 50, plan_again);
+    case ERR_RETRY:
+        svc_streams_missing(s->chain.gw->svc);
+        return s->tries ? unknown(s) : fail(s, "the journal cannot be reached; nothing was stored");
+    case ERR_FULL:
+        return fail(s, "the journal is full; nothing was stored");
+    case ERR_REJECT:
+    case ERR_ABSENT:
+    case ERR_LOST:
+    case ERR_FATAL:
+        break;
+    }
+    log_error("journal refused a plan", KV("run", s->plan.plan.run), KV("err", reply->err), KV("why", reply->text));
+    return fail(s, "the journal refused the run; nothing was stored");
+}
+
+/* ---- the ticket ------------------------------------------------------------------------------------------------------ */
+
+static struct err rejected_stored(struct bus_op *op, const struct bus_reply *reply)
+{
+    struct gw_submit *s = SELF(struct gw_submit, CHAIN_MAGIC, op);
+
+    if (reply->err.kind == ERR_CONFLICT) /* a repeat accepted it meanwhile: it runs */
+        return bus_op_done(op);
+    if (failed(reply->err))
+        return unknown(s);
+    problem_set(&s->chain.why, PROBLEM_QUEUE_FULL, "", "the queue is full; nothing of this request is left");
+    s->chain.why.retry_after_ms = 5000;
+    return err_of(ERR_FULL, "submit");
+}
+
+/* queue_full is said only once REJECTED is stored: a refused submit never runs. */
+static struct err reject_plan(struct gw_submit *s)
+{
+    struct entry e = {.kind = ENTRY_REJECTED, .worker = ""};
+
+    e.end = (struct entry_end){.code = "queue_full", .reason = "", .detail = "", .step = "", .session = ""};
+    return gw_chain_append(&s->chain, &e, s->plan_seq, rejected_stored);
+}
+
+static struct err ticket_again(struct bus_op *op, const struct bus_reply *reply)
+{
+    (void)reply;
+    return publish_ticket(SELF(struct gw_submit, CHAIN_MAGIC, op));
+}
+
+static struct err ticket_stored(struct bus_op *op, const struct bus_reply *reply)
+{
+    struct gw_submit *s = SELF(struct gw_submit, CHAIN_MAGIC, op);
+
+    if (!failed(reply->err)) {
+        gw_book_count(s->chain.gw->book, s->chain.request.tenant);
+        return bus_op_done(op);
+    }
+    if (reply->err.kind == ERR_FULL && !s->accepted)
+        return reject_plan(s);
+    /* The PLAN stands: the reconciler gives it a ticket if ours is lost. */
+    if (reply->err.kind != ERR_FULL && ++s->tries <= TRIES)
+        return bus_wait(op, 50, ticket_again);
+    return bus_op_done(op);
+}
+
+static struct err publish_ticket(struct gw_submit *s)
+{
+    const struct entry_plan *p = &s->plan.plan;
+    char subject[SUBJECT_SIZE];
+    struct ticket t = {.lane = s->plan.lane, .wake = 1, .cause = CAUSE_ACCEPT, .plan_seq = s->plan_seq};
+    struct buf body;
+
+    str_copy(t.run, sizeof t.run, p->run);
+    str_copy(t.tenant, sizeof t.tenant, p->tenant);
+    (void)run_flow_token(p->flow_name, t.flow, sizeof t.flow);
+    str_copy(t.pool, sizeof t.pool, p->pool);
+    str_copy(t.lock, sizeof t.lock, p->lock);
+    str_copy(t.upstream, sizeof t.upstream, p->upstream);
+    str_copy(t.session, sizeof t.session, p->session);
+    t.due_after_ms      = p->not_before_ms;
+    t.start_within_ms   = p->start_within_ms ? p->not_before_ms + p->start_within_ms : 0;
+    t.deadline_after_ms = p->timeout_ms ? p->not_before_ms + p->timeout_ms : 0;
+    buf_init(&body, 4096);
+    wire_write_ticket(&t, &body);
+    unsigned shard           = subject_shard(p->tenant, (unsigned)s->chain.gw->config->shards);
+    const struct bus_out out = {subject_pending(subject, shard, lane_word(t.lane), p->tenant), buf_bytes(&body), NULL, 0};
+    struct err e             = bus_publish(&s->chain.op, &out, NULL, ticket_stored);
+    buf_deinit(&body);
+    return e;
+}
+
+/* ---- beginning and end ---------------------------------------------------------------------------------------------------- */
+
+static struct json *answer(const struct gw_submit *s)
+{
+    const struct entry_plan *p = &s->plan.plan;
+    struct json *doc           = json_new_object();
+    char watch[SUBJECT_SIZE];
+
+    json_set(doc, "run_id", json_new_str(p->run));
+    json_set(doc, "status", json_new_str(s->status));
+    json_set(doc, "created", json_new_bool(s->created));
+    json_set(doc, "watch", json_new_str(subject_watch(watch, p->tenant, p->run)));
+    return doc;
+}
+
+static void submit_end(struct bus_op *op, struct err e)
+{
+    struct gw_submit *s = SELF(struct gw_submit, CHAIN_MAGIC, op);
+    struct gw *gw       = s->chain.gw;
+
+    if (s->answered) {
+        ;
+    } else if (!failed(e)) {
+        gw->metrics.submits_accepted_total += s->created;
+        gw->metrics.submits_repeated_total += !s->created;
+        gw_request_answer(&s->chain.request, answer(s), "SubmitAnswer");
+    } else {
+        gw->metrics.submits_refused_total++;
+        if (s->chain.why.code == PROBLEM_NONE) /* the deadline, or the process ends */
+            (void)unknown(s);
+        gw_request_problem(&s->chain.request, &s->chain.why);
+    }
+    gw_chain_forget(&s->chain);
+    gw_plan_free(&s->plan);
+    mem_free(&s);
+}
+
+static struct err check_queue(struct gw_submit *s, const struct run_rule *rule)
+{
+    uint64_t depth = gw_book_depth(s->chain.gw->book, s->chain.request.tenant);
+
+    if (depth == UINT64_MAX || depth < rule->queue_max)
+        return OK;
+    problem_set(&s->chain.why, PROBLEM_QUEUE_FULL, "", "%llu runs of tenant %s wait; at most %llu may (queue_max of tier %s)",
+                (unsigned long long)depth, s->chain.request.tenant, (unsigned long long)rule->queue_max, rule->tier);
+    s->chain.why.retry_after_ms = 5000;
+    return err_of(ERR_FULL, "submit");
+}
+
+static struct err dry_run(struct gw_submit *s)
+{
+    struct json *doc = json_new_object();
+
+    json_set(doc, "run_id", json_new_null());
+    json_set(doc, "status", json_new_str("valid"));
+    json_set(doc, "created", json_new_bool(false));
+    json_set(doc, "flow", json_new_str(s->plan.plan.flow_name));
+    gw_request_answer(&s->chain.request, doc, "SubmitAnswer");
+    return OK;
+}
+
+static struct err begin(struct gw_submit *s, struct bus_msg **msg)
+{
+    struct gw *gw = s->chain.gw;
+    struct run_rule rule;
+    struct err e = gw_request_read(&s->chain.request, gw, msg, "submit", "Submit", &s->chain.why);
+
+    if (failed(e))
+        return e;
+    if (!gw->ready || !gw_book_ready(gw->book)) {
+        gw_unavailable(&s->chain.why, "this gateway is starting; nothing was stored");
+        return err_of(ERR_RETRY, "submit");
+    }
+    if (!s->chain.request.body) {
+        problem_set(&s->chain.why, PROBLEM_INVALID_REQUEST, "", "the body is empty; send {\"flow\":…,\"input\":{…}}");
+        return err_of(ERR_REJECT, "submit");
+    }
+    e = gw_book_tenant(gw->book, s->chain.request.tenant, &rule, &s->chain.why);
+    if (!failed(e))
+        e = gw_plan_read(&s->plan, gw, s->chain.request.tenant, &rule, s->chain.request.body, clk_wall_ms(), &s->chain.why);
+    if (!failed(e) && !s->plan.dry_run)
+        e = check_queue(s, &rule);
+    return e;
+}
+
+void gw_submit(struct gw *gw, struct bus_msg **msg)
+{
+    struct gw_submit *s = mem_new(struct gw_submit);
+
+    s->chain.gw     = gw;
+    s->status = "queued";
+    bus_op_start(gw->bus, &s->chain.op, CHAIN_MAGIC, "submit", SUBMIT_MS, submit_end);
+    struct err e = begin(s, msg);
+    if (failed(e)) {
+        (void)bus_op_fail(&s->chain.op, e);
+        return;
+    }
+    if (s->plan.dry_run) {
+        (void)dry_run(s);
+        s->answered = true;
+        (void)bus_op_done(&s->chain.op);
+        return;
+    }
+    (void)subject_journal(s->chain.journal, s->chain.request.tenant, s->plan.plan.run);
+    e = append_plan(s);
+    if (failed(e))
+        (void)bus_op_fail(&s->chain.op, e);
+}

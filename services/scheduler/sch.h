@@ -1,0 +1,171 @@
+/*
+ * sch - the scheduler: what it knows, and what it does by itself.
+ *
+ * Any number of them run; one leads.  All of them follow the journal, the configuration and the workers; the
+ * leader alone holds tickets and jobs and decides.  A term is one stretch of knowing them: it begins with a new
+ * consumer over PENDING and a look at JOBS, and ends with the leadership, the connection or a gap.  An op that
+ * outlives its term touches nothing.
+ *
+ * The decisions are in sch_index, sch_fair, sch_gate, sch_slot, sch_pool, sch_tenant and sch_reconcile, all pure; here
+ * and in sch_on, sch_do, sch_lead, sch_mend, sch_tell and sch_admin is the shell around them.
+ */
+#ifndef SCH_H
+#define SCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "sch_config.h"
+#include "sch_index.h"
+#include "sch_reconcile.h"
+#include "svc/svc.h"
+#include "svc/svc_leader.h"
+#include "svc/svc_metric.h"
+
+enum { SCH_MAGIC = 0x53434831 };
+
+enum {
+    SCH_ADMITS_MAX = 2048, /* publishes on their way; more would only wait in nats-server */
+    SCH_MENDS_MAX  = 128,
+    SCH_LOOK_MS    = 5000, /* between two looks at JOBS */
+    SCH_DEPTH_MS   = 100,
+    SCH_FULL_MS    = 5000, /* all tenants' depth, for who came later */
+    SCH_LOAD_MS    = 1000,
+    SCH_FILL_MS    = 3000, /* a backlog that takes longer is decided upon while it comes */
+    SCH_AGE_MS     = 60000,
+};
+
+enum sch_role {
+    ROLE_STANDBY,
+    ROLE_TAKING,   /* leads, and learns what is in flight */
+    ROLE_FILLING,  /* tickets come in */
+    ROLE_DECIDING,
+};
+
+#define SCH_METRICS(X) \
+    X(METRIC_COUNTER, scheduler_tickets_total, "tickets received") \
+    X(METRIC_COUNTER, scheduler_tickets_stale_total, "tickets of runs that were over, or of earlier wakes") \
+    X(METRIC_COUNTER, scheduler_tickets_dead_total, "tickets that could not be read") \
+    X(METRIC_COUNTER, scheduler_admitted_total, "jobs published") \
+    X(METRIC_COUNTER, scheduler_admitted_closing_total, "of these into the closing slot") \
+    X(METRIC_COUNTER, scheduler_slot_conflicts_total, "publishes refused because another held the slot") \
+    X(METRIC_COUNTER, scheduler_unanswered_total, "publishes without an answer, repeated") \
+    X(METRIC_COUNTER, scheduler_freed_total, "slots freed by a worker's word") \
+    X(METRIC_COUNTER, scheduler_slots_repaired_total, "slots found free or taken by a look at JOBS") \
+    X(METRIC_COUNTER, scheduler_ended_unrun_total, "runs ended before they started: cancelled or expired") \
+    X(METRIC_COUNTER, scheduler_reconciled_total, "tickets published for runs that had no message") \
+    X(METRIC_COUNTER, scheduler_terms_total, "times it took over or began anew") \
+    X(METRIC_GAUGE, scheduler_leads, "1: this one decides") \
+    X(METRIC_GAUGE, scheduler_runs_waiting, "due runs without a slot") \
+    X(METRIC_GAUGE, scheduler_runs_dormant, "runs not yet due") \
+    X(METRIC_GAUGE, scheduler_jobs, "jobs in flight") \
+    X(METRIC_GAUGE, scheduler_slots, "slots of live workers") \
+    X(METRIC_GAUGE, scheduler_tenants, "tenants seen") \
+    X(METRIC_GAUGE, scheduler_runs_followed, "runs in the journal whose story is not over")
+
+METRIC_STRUCT(sch_metrics, SCH_METRICS)
+
+/* What all our chains begin with. */
+struct sch_op {
+    struct bus_op op; /* first: SELF() */
+    struct sch *s;    /* NULL: the scheduler is gone */
+    struct list link;
+    uint64_t term;
+};
+
+struct sch {
+    uint32_t magic;
+    struct svc *svc;
+    struct bus *bus;
+    const struct sch_config *config;
+
+    struct svc_leader *leader;
+    enum sch_role role;
+    uint64_t epoch;
+    uint32_t round; /* terms within the epoch */
+    uint64_t term;
+    bool begin;     /* a term is to begin */
+    uint64_t begin_at;
+    const char *begin_why;
+    char consumer_name[STR_NAME_SIZE];
+    struct bus_consumer *consumer;
+    bool filled;
+    uint64_t fill_since;
+
+    struct sch_tenants *book;
+    struct sch_pools pools;
+    struct sch_jobs jobs;
+    struct sch_index *index;
+    struct sch_reconcile *facts;
+    struct arena *arena; /* of the message in hand */
+    struct map *words; /* names of tenants and workers in facts */
+
+    struct bus_follower *journal, *results, *tenants, *upstreams, *flows, *pool_values, *locks;
+    struct bus_sub *status, *freed, *upstream_state;
+    bool following;
+    bool journal_read, results_read, tenants_read;
+
+    struct list ops; /* all chains */
+    unsigned admits, mends;
+    bool looking;
+    struct sch_need_list {
+        struct sch_needed {
+            char run[ID_SIZE];
+            uint8_t need;
+        } *at;
+        size_t first, count, room;
+    } needed;
+
+    uint64_t hold_until; /* NATS refuses: no decisions before */
+    uint64_t look_at, depth_at, full_at, load_at, sweep_at, age_at, workers_at;
+    bool draining;
+    struct sch_metrics metrics;
+};
+
+struct sch *sch_new(struct svc *svc, const struct sch_config *config);
+void sch_free(struct sch **sch);
+uint64_t sch_tick(void *self, uint64_t now);
+
+int64_t sch_now(const struct sch *s);
+int64_t sch_instant(const struct sch *s, int64_t wall_ms); /* of a stored time, on our monotonic clock */
+bool sch_mine(const struct sch *s, const char *tenant);    /* of my shard? */
+const char *sch_word(struct sch *s, const char *name);     /* interned */
+
+void sch_op_start(struct sch *s, struct sch_op *op, uint32_t magic, const char *what, bus_end_fn *end);
+bool sch_op_live(const struct sch_op *op); /* its term goes on: it may touch what it knows */
+struct sch *sch_op_end(struct sch_op *op); /* in `end`: NULL if the scheduler is gone */
+
+/* ---- sch_on: what comes in */
+extern const struct svc_route sch_routes[];
+void sch_on_follow(struct sch *s); /* from the first moment the streams stand */
+void sch_on_ticket(void *self, struct bus_msg **msg);
+void sch_on_gap(void *self, const char *why);
+void sch_on_job(struct sch *s, struct sch_job *job); /* one that is known now: who leased it? */
+
+/* ---- sch_lead: terms */
+void sch_lead_begin(struct sch *s, const char *why, uint64_t in_ms); /* a new term, soon */
+void sch_lead_end(struct sch *s);                                     /* back to standby, all forgotten */
+uint64_t sch_lead_turn(struct sch *s, uint64_t now);
+void sch_lead_look(struct sch *s, void (*then)(struct sch *s)); /* STREAM.INFO of JOBS against what we believe */
+
+/* ---- sch_do: moves */
+void sch_do_decide(struct sch *s);
+void sch_do_dead(struct sch *s, struct bus_msg **msg); /* what cannot be read: stored, then termed */
+void sch_do_leases(struct sch *s, uint64_t now);       /* consumers of the pools */
+
+/* ---- sch_mend: one run's journal, read and acted upon */
+void sch_mend_end(struct sch *s, struct sch_run *run);  /* it never started, and should end */
+void sch_mend_need(struct sch *s, const char *run, enum sch_need need);
+void sch_mend_turn(struct sch *s);                       /* those that wait for their turn */
+void sch_mend_look(struct sch *s, struct sch_run *run);  /* a ticket and its journal: cancelled, ended, started? */
+
+/* ---- sch_tell: what others should know */
+uint64_t sch_tell_turn(struct sch *s, uint64_t now);
+void sch_tell_load(const struct sch *s, const char *pool, struct buf *to); /* NULL: all */
+
+/* ---- sch_admin */
+void sch_admin_on_load(void *self, struct bus_msg **msg);
+void sch_admin_on_tenant(void *self, struct bus_msg **msg);
+
+#endif
