@@ -14,10 +14,9 @@ struct row {
     int status;
 };
 
-static const struct row ROWS[] = {
-    {"", "", 0},
+static const struct row ROWS[] = {{"", "", 0},
 #define X(name, word, status, title) {#word, title, status},
-    PROBLEM_CODES(X)
+                                  PROBLEM_CODES(X)
 #undef X
 };
 

@@ -66,12 +66,12 @@ struct problem {
 };
 
 /* Fills ret with a code, a pointer and a formatted detail; the rest is empty.  Too long a detail is cut. */
-void problem_set(struct problem *ret, enum problem_code code, const char *pointer, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+void problem_set(struct problem *ret, enum problem_code code, const char *pointer,
+                 const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-const char *problem_word(enum problem_code code);  /* "invalid_flow" */
+const char *problem_word(enum problem_code code); /* "invalid_flow" */
 const char *problem_title(enum problem_code code);
-int problem_status(enum problem_code code);        /* HTTP; 500 for the codes of runs */
+int problem_status(enum problem_code code);          /* HTTP; 500 for the codes of runs */
 enum problem_code problem_of_word(const char *word); /* NONE if not known */
 
 /* Whether a new run with the same request may end better (surface 13, "replayable"). */

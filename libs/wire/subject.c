@@ -8,7 +8,8 @@
 /* A dot, a star or a blank in a token would be another subject: whoever brings one has not
    checked what a user gave them. */
 #define NAMES(...) \
-    must_be_names((const char *const[]){__VA_ARGS__}, sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *))
+    must_be_names((const char *const[]){__VA_ARGS__}, \
+                  sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *))
 
 static void must_be_names(const char *const *tokens, size_t count)
 {
@@ -90,12 +91,14 @@ const char *subject_jobs_pool(char at[SUBJECT_SIZE], const char *pool)
     return at;
 }
 
-const char *subject_freed(char at[SUBJECT_SIZE], const char *tenant, unsigned slot, uint64_t job)
+const char *subject_freed(char at[SUBJECT_SIZE], const char *tenant, unsigned slot,
+                          uint64_t job)
 {
     char token[SLOT_SIZE];
 
     NAMES(tenant);
-    BUILD(at, "sluice.freed.%s.%s.%llu", tenant, slot_token(token, slot), (unsigned long long)job);
+    BUILD(at, "sluice.freed.%s.%s.%llu", tenant, slot_token(token, slot),
+          (unsigned long long)job);
     return at;
 }
 

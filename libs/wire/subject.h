@@ -31,7 +31,8 @@
 #define SUBJECT_API_GET "sluice.api.get.*"
 #define SUBJECT_API_WAIT "sluice.api.wait.*"
 #define SUBJECT_API_CANCEL "sluice.api.cancel.*"
-#define SUBJECT_API_ALL "sluice.api.>" /* answers unknown verbs and odd tenants with a problem */
+#define SUBJECT_API_ALL \
+    "sluice.api.>" /* answers unknown verbs and odd tenants with a problem */
 #define SUBJECT_ADMIN_TENANT "sluice.admin.tenant.*"
 #define SUBJECT_ADMIN_UPSTREAM "sluice.admin.upstream.*"
 #define SUBJECT_ADMIN_LOAD "sluice.admin.load"
@@ -47,32 +48,43 @@
 #define SUBJECT_ALERT_ALL "sluice.alert.*.*"
 
 /* What is said and not stored. */
-#define SUBJECT_PERMIT_ALL "sluice.permit.*"               /* <upstream>: ask, return, report; all limiters hear it */
+#define SUBJECT_PERMIT_ALL \
+    "sluice.permit.*" /* <upstream>: ask, return, report; all limiters hear it */
 #define SUBJECT_WORKER_STATUS "sluice.worker.*.status"
 #define SUBJECT_FREED_ALL "sluice.freed.*.*.*"
-#define SUBJECT_STATE_DEPTH "sluice.state.depth.*"         /* <shard> */
-#define SUBJECT_STATE_LOAD "sluice.state.load.*"           /* <pool> */
-#define SUBJECT_STATE_UPSTREAM "sluice.state.upstream.*"   /* <shard> */
+#define SUBJECT_STATE_DEPTH "sluice.state.depth.*"       /* <shard> */
+#define SUBJECT_STATE_LOAD "sluice.state.load.*"         /* <pool> */
+#define SUBJECT_STATE_UPSTREAM "sluice.state.upstream.*" /* <shard> */
 
 enum { SUBJECT_SIZE = 256, SUBJECT_TENANT_AT = 2, SUBJECT_CALL_MAX = 160 };
 
 /* Builders write into `at`, always terminated, and return it.  must(): the parts are names. */
 const char *subject_journal(char at[SUBJECT_SIZE], const char *tenant, const char *run);
 const char *subject_watch(char at[SUBJECT_SIZE], const char *tenant, const char *run);
-const char *subject_pending(char at[SUBJECT_SIZE], unsigned shard, const char *lane, const char *tenant);
-const char *subject_again(char at[SUBJECT_SIZE], unsigned shard, const char *tenant, const char *run);
+const char *subject_pending(char at[SUBJECT_SIZE], unsigned shard, const char *lane,
+                            const char *tenant);
+const char *subject_again(char at[SUBJECT_SIZE], unsigned shard, const char *tenant,
+                          const char *run);
 /* slot 0 is the closing slot, the token "c0"; others are their number. */
-const char *subject_job(char at[SUBJECT_SIZE], const char *tenant, unsigned slot, const char *pool);
-const char *subject_slot(char at[SUBJECT_SIZE], const char *tenant, unsigned slot); /* …<slot>.*: whatever the pool */
-const char *subject_jobs_pool(char at[SUBJECT_SIZE], const char *pool);             /* sluice.jobs.*.*.<pool> */
-const char *subject_freed(char at[SUBJECT_SIZE], const char *tenant, unsigned slot, uint64_t job);
-const char *subject_result(char at[SUBJECT_SIZE], const char *tenant, const char *flow, const char *status, const char *run);
-const char *subject_result_run(char at[SUBJECT_SIZE], const char *tenant, const char *run); /* sluice.result.<t>.*.*.<run> */
+const char *subject_job(char at[SUBJECT_SIZE], const char *tenant, unsigned slot,
+                        const char *pool);
+const char *subject_slot(char at[SUBJECT_SIZE], const char *tenant,
+                         unsigned slot); /* …<slot>.*: whatever the pool */
+const char *subject_jobs_pool(char at[SUBJECT_SIZE],
+                              const char *pool); /* sluice.jobs.*.*.<pool> */
+const char *subject_freed(char at[SUBJECT_SIZE], const char *tenant, unsigned slot,
+                          uint64_t job);
+const char *subject_result(char at[SUBJECT_SIZE], const char *tenant, const char *flow,
+                           const char *status, const char *run);
+const char *subject_result_run(char at[SUBJECT_SIZE], const char *tenant,
+                               const char *run); /* sluice.result.<t>.*.*.<run> */
 const char *subject_dead_run(char at[SUBJECT_SIZE], const char *tenant, const char *run);
 const char *subject_grants(char at[SUBJECT_SIZE], unsigned shard);
 const char *subject_permit(char at[SUBJECT_SIZE], const char *upstream);
-const char *subject_holds(char at[SUBJECT_SIZE], const char *worker); /* sluice.worker.<id>.holds */
-const char *subject_mail(char at[SUBJECT_SIZE], const char *worker);  /* sluice.worker.<id>.mail: "look at this run" */
+const char *subject_holds(char at[SUBJECT_SIZE],
+                          const char *worker); /* sluice.worker.<id>.holds */
+const char *subject_mail(char at[SUBJECT_SIZE],
+                         const char *worker); /* sluice.worker.<id>.mail: "look at this run" */
 const char *subject_status(char at[SUBJECT_SIZE], const char *worker);
 const char *subject_state_depth(char at[SUBJECT_SIZE], unsigned shard);
 const char *subject_state_load(char at[SUBJECT_SIZE], const char *pool);
@@ -81,7 +93,8 @@ const char *subject_alert(char at[SUBJECT_SIZE], const char *kind, const char *n
 /* name: names with dots between, at most SUBJECT_CALL_MAX bytes; checked by the flow. */
 const char *subject_call(char at[SUBJECT_SIZE], const char *tenant, const char *name);
 const char *subject_api(char at[SUBJECT_SIZE], const char *verb, const char *tenant);
-const char *subject_admin(char at[SUBJECT_SIZE], const char *noun, const char *name); /* name NULL: none */
+const char *subject_admin(char at[SUBJECT_SIZE], const char *noun,
+                          const char *name); /* name NULL: none */
 
 /* The slot of a sluice.jobs or sluice.freed subject; -1 if it is none. */
 int subject_slot_of(const char *subject);

@@ -1,6 +1,5 @@
 #include "wire/wire_entry.h"
 
-
 #include "base/buf.h"
 #include "base/id.h"
 #include "base/must.h"

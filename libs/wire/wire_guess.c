@@ -90,8 +90,8 @@ static bool is_holds_answer(struct bytes body, struct arena *arena)
 
 static bool is_status(const char *word)
 {
-    return str_equal(word, "queued") || str_equal(word, "running") || str_equal(word, "waiting") ||
-           run_status_of(word) != STATUS_NONE;
+    return str_equal(word, "queued") || str_equal(word, "running") ||
+           str_equal(word, "waiting") || run_status_of(word) != STATUS_NONE;
 }
 
 static bool is_json(ProtobufCBinaryData data)
@@ -99,7 +99,8 @@ static bool is_json(ProtobufCBinaryData data)
     char why[JSON_WHY_SIZE];
     struct json *doc = NULL;
 
-    if (data.len == 0 || failed(json_parse(&doc, bytes_of(data.data, data.len), why, sizeof(why))))
+    if (data.len == 0 ||
+        failed(json_parse(&doc, bytes_of(data.data, data.len), why, sizeof(why))))
         return false;
     json_free(&doc);
     return true;

@@ -4,57 +4,51 @@
 #include "base/must.h"
 #include "base/str.h"
 #include "sluice/v1/journal.pb-c.h"
-#include "wire/wire_name.h"
 #include "wire/wire_message.h"
+#include "wire/wire_name.h"
 
 /* ---- words --------------------------------------------------------------------------------- */
 
 static const char *const KINDS[] = {
-    [ENTRY_NONE] = "",
-    [ENTRY_PLAN] = "PLAN",
-    [ENTRY_ACCEPTED] = "ACCEPTED",
-    [ENTRY_REJECTED] = "REJECTED",
-    [ENTRY_LEASED] = "LEASED",
-    [ENTRY_RELEASED] = "RELEASED",
-    [ENTRY_OPENING] = "OPENING",
-    [ENTRY_OPENED] = "OPENED",
-    [ENTRY_INTENT] = "INTENT",
-    [ENTRY_OUTCOME] = "OUTCOME",
-    [ENTRY_SPAWNED] = "SPAWNED",
-    [ENTRY_WAITING] = "WAITING",
-    [ENTRY_CLOSED] = "CLOSED",
-    [ENTRY_END] = "END",
-    [ENTRY_COMMAND] = "COMMAND",
-    [ENTRY_SIGNAL] = "SIGNAL",
-    [ENTRY_CANCEL] = "CANCEL",
+    [ENTRY_NONE]       = "",
+    [ENTRY_PLAN]       = "PLAN",
+    [ENTRY_ACCEPTED]   = "ACCEPTED",
+    [ENTRY_REJECTED]   = "REJECTED",
+    [ENTRY_LEASED]     = "LEASED",
+    [ENTRY_RELEASED]   = "RELEASED",
+    [ENTRY_OPENING]    = "OPENING",
+    [ENTRY_OPENED]     = "OPENED",
+    [ENTRY_INTENT]     = "INTENT",
+    [ENTRY_OUTCOME]    = "OUTCOME",
+    [ENTRY_SPAWNED]    = "SPAWNED",
+    [ENTRY_WAITING]    = "WAITING",
+    [ENTRY_CLOSED]     = "CLOSED",
+    [ENTRY_END]        = "END",
+    [ENTRY_COMMAND]    = "COMMAND",
+    [ENTRY_SIGNAL]     = "SIGNAL",
+    [ENTRY_CANCEL]     = "CANCEL",
     [ENTRY_CHILD_DONE] = "CHILD_DONE",
 };
 static const char *const RESULT_WORDS[] = {
-    [RESULT_NONE] = "",
-    [RESULT_OK] = "ok",
-    [RESULT_FAILED] = "failed",
-    [RESULT_INDETERMINATE] = "indeterminate",
-    [RESULT_SKIPPED] = "skipped",
-    [RESULT_UNSENT] = "unsent",
+    [RESULT_NONE] = "",           [RESULT_OK] = "ok",
+    [RESULT_FAILED] = "failed",   [RESULT_INDETERMINATE] = "indeterminate",
+    [RESULT_SKIPPED] = "skipped", [RESULT_UNSENT] = "unsent",
 };
 static const char *const EFFECT_WORDS[] = {
-    [EFFECT_NONE] = "",
-    [EFFECT_READ] = "read",
+    [EFFECT_NONE]       = "",
+    [EFFECT_READ]       = "read",
     [EFFECT_IDEMPOTENT] = "idempotent",
-    [EFFECT_UNSAFE] = "unsafe",
+    [EFFECT_UNSAFE]     = "unsafe",
 };
 static const char *const ON_WORDS[] = {
-    [ON_NONE] = "",     [ON_TIMER] = "timer",       [ON_CHILDREN] = "children",
+    [ON_NONE] = "",         [ON_TIMER] = "timer",       [ON_CHILDREN] = "children",
     [ON_SIGNAL] = "signal", [ON_UPSTREAM] = "upstream", [ON_RETRY] = "retry",
     [ON_YIELD] = "yield",   [ON_LOCK] = "lock",
 };
 static const char *const STATUS_WORDS[] = {
-    [STATUS_NONE] = "",
-    [STATUS_DONE] = "done",
-    [STATUS_FAILED] = "failed",
-    [STATUS_CANCELLED] = "cancelled",
-    [STATUS_EXPIRED] = "expired",
-    [STATUS_INDETERMINATE] = "indeterminate",
+    [STATUS_NONE] = "",           [STATUS_DONE] = "done",
+    [STATUS_FAILED] = "failed",   [STATUS_CANCELLED] = "cancelled",
+    [STATUS_EXPIRED] = "expired", [STATUS_INDETERMINATE] = "indeterminate",
 };
 
 enum { EFFECTS = EFFECT_UNSAFE + 1 };
@@ -143,7 +137,14 @@ bool entry_is_mail(enum entry_kind kind)
 /* ---- which part an entry has --------------------------------------------------------------- */
 
 enum part {
-    PART_NONE, PART_PLAN, PART_LEASE, PART_SESSION, PART_STEP, PART_WAITING, PART_END, PART_MAIL,
+    PART_NONE,
+    PART_PLAN,
+    PART_LEASE,
+    PART_SESSION,
+    PART_STEP,
+    PART_WAITING,
+    PART_END,
+    PART_MAIL,
 };
 
 static enum part part_of(enum entry_kind kind)
@@ -183,16 +184,37 @@ static enum part part_of(enum entry_kind kind)
 
 /* "" everywhere, so that no reader of a decoded entry ever meets a NULL. */
 static const struct entry NOTHING = {
-    .worker  = "",
-    .plan    = {.tenant = "", .run = "", .flow_name = "", .key = "", .lane = "", .pool = "",
-                .lock = "", .upstream = "", .session = "", .begin = "", .parent = "", .root = "",
-                .replay_of = "", .body_sha = "", .trace = ""},
-    .lease   = {.why = ""},
-    .session = {.session = "", .upstream = "", .endpoint = "", .remote_id = "", .step = "",
-                .why = ""},
-    .step    = {.step = "", .code = "", .note = "", .upstream = "", .endpoint = "", .url = "",
-                .milestone = "", .go_to = "", .branch = "", .session = "", .detail = "",
-                .key = ""},
+    .worker = "",
+    .plan   = {.tenant    = "",
+               .run       = "",
+               .flow_name = "",
+               .key       = "",
+               .lane      = "",
+               .pool      = "",
+               .lock      = "",
+               .upstream  = "",
+               .session   = "",
+               .begin     = "",
+               .parent    = "",
+               .root      = "",
+               .replay_of = "",
+               .body_sha  = "",
+               .trace     = ""},
+    .lease  = {.why = ""},
+    .session =
+        {.session = "", .upstream = "", .endpoint = "", .remote_id = "", .step = "", .why = ""},
+    .step    = {.step      = "",
+                .code      = "",
+                .note      = "",
+                .upstream  = "",
+                .endpoint  = "",
+                .url       = "",
+                .milestone = "",
+                .go_to     = "",
+                .branch    = "",
+                .session   = "",
+                .detail    = "",
+                .key       = ""},
     .waiting = {.step = "", .upstream = "", .lock = "", .why = ""},
     .end     = {.code = "", .reason = "", .detail = "", .step = "", .session = ""},
     .mail    = {.by = "", .name = "", .id = "", .reason = "", .child = ""},
@@ -208,32 +230,36 @@ void entry_init(struct entry *ret, enum entry_kind kind)
 
 /* Struct and message name their fields alike, so one list does for both ways. */
 #define PLAN_FIELDS(X) \
-    X(TEXT, tenant) X(TEXT, run) X(TEXT, flow_name) X(DATA, flow) X(DATA, input) X(TEXT, key) \
-    X(DATA, labels) X(TEXT, lane) X(TEXT, pool) X(TEXT, lock) X(TEXT, upstream) \
-    X(TEXT, session) X(TEXT, begin) X(NUMBER, not_before_ms) X(NUMBER, start_within_ms) \
-    X(NUMBER, timeout_ms) X(NUMBER, keep_session_ms) X(TEXT, parent) X(TEXT, root) \
-    X(TEXT, replay_of) X(TEXT, body_sha) X(TEXT, trace) X(DATA, notify) \
-    X(NUMBER, private_net) X(NUMBER, hide_notes)
+    X(TEXT, tenant) \
+    X(TEXT, run) X(TEXT, flow_name) X(DATA, flow) X(DATA, input) X(TEXT, key) X(DATA, labels) \
+        X(TEXT, lane) X(TEXT, pool) X(TEXT, lock) X(TEXT, upstream) X(TEXT, session) \
+            X(TEXT, begin) X(NUMBER, not_before_ms) X(NUMBER, start_within_ms) \
+                X(NUMBER, timeout_ms) X(NUMBER, keep_session_ms) X(TEXT, parent) X(TEXT, root) \
+                    X(TEXT, replay_of) X(TEXT, body_sha) X(TEXT, trace) X(DATA, notify) \
+                        X(NUMBER, private_net) X(NUMBER, hide_notes)
 #define LEASE_FIELDS(X) X(NUMBER, tries) X(NUMBER, lost) X(TEXT, why)
 #define SESSION_FIELDS(X) \
-    X(TEXT, session) X(TEXT, upstream) X(TEXT, endpoint) X(TEXT, remote_id) X(TEXT, step) \
-    X(RESULT, result) X(NUMBER, status) X(NUMBER, ms) X(TEXT, why) X(NUMBER, kept) \
-    X(NUMBER, opened_at)
+    X(TEXT, session) \
+    X(TEXT, upstream) X(TEXT, endpoint) X(TEXT, remote_id) X(TEXT, step) X(RESULT, result) \
+        X(NUMBER, status) X(NUMBER, ms) X(TEXT, why) X(NUMBER, kept) X(NUMBER, opened_at)
 #define STEP_FIELDS(X) \
-    X(TEXT, step) X(NUMBER, attempt) X(EFFECT, effect) X(RESULT, result) X(NUMBER, final) \
-    X(TEXT, code) X(TEXT, note) X(DATA, value) X(TEXT, upstream) X(TEXT, endpoint) \
-    X(NUMBER, status) X(NUMBER, ms) X(TEXT, url) X(TEXT, milestone) X(TEXT, go_to) \
-    X(TEXT, branch) X(TEXT, session) X(NUMBER, setup) X(TEXT, detail) X(NUMBER, timeout_ms) \
-    X(TEXT, key)
+    X(TEXT, step) \
+    X(NUMBER, attempt) X(EFFECT, effect) X(RESULT, result) X(NUMBER, final) X(TEXT, code) \
+        X(TEXT, note) X(DATA, value) X(TEXT, upstream) X(TEXT, endpoint) X(NUMBER, status) \
+            X(NUMBER, ms) X(TEXT, url) X(TEXT, milestone) X(TEXT, go_to) X(TEXT, branch) \
+                X(TEXT, session) X(NUMBER, setup) X(TEXT, detail) X(NUMBER, timeout_ms) \
+                    X(TEXT, key)
 #define WAITING_FIELDS(X) \
-    X(ON, on) X(NUMBER, due_ms) X(TEXT, step) X(TEXT, upstream) X(TEXT, lock) X(TEXT, why) \
-    X(NUMBER, hold_ms)
+    X(ON, on) \
+    X(NUMBER, due_ms) X(TEXT, step) X(TEXT, upstream) X(TEXT, lock) X(TEXT, why) \
+        X(NUMBER, hold_ms)
 #define END_FIELDS(X) \
-    X(STATUS, status) X(TEXT, code) X(TEXT, reason) X(TEXT, detail) X(TEXT, step) \
-    X(DATA, result) X(NUMBER, replayable) X(NUMBER, calls) X(TEXT, session)
+    X(STATUS, status) \
+    X(TEXT, code) X(TEXT, reason) X(TEXT, detail) X(TEXT, step) X(DATA, result) \
+        X(NUMBER, replayable) X(NUMBER, calls) X(TEXT, session)
 #define MAIL_FIELDS(X) \
-    X(TEXT, by) X(TEXT, name) X(TEXT, id) X(DATA, data) X(TEXT, reason) X(TEXT, child) \
-    X(STATUS, status)
+    X(TEXT, by) \
+    X(TEXT, name) X(TEXT, id) X(DATA, data) X(TEXT, reason) X(TEXT, child) X(STATUS, status)
 
 /* A number of a later version of an enum is "none" to this one. */
 #define KNOWN(n, count) ((unsigned)(n) < (unsigned)(count) ? (unsigned)(n) : 0)
@@ -333,11 +359,12 @@ static void read_part(struct entry *to, const Sluice__V1__Entry *from)
 
 static bool plan_names_hold(const struct entry_plan *p)
 {
-    return str_is_name(p->tenant) && p->run && id_valid(p->run) && wire_flow_or_empty(p->flow_name) &&
-           wire_lane_or_empty(p->lane) && wire_name_or_empty(p->pool) &&
-           wire_name_or_empty(p->lock) && wire_name_or_empty(p->upstream) &&
-           wire_name_or_empty(p->session) && wire_id_or_empty(p->parent) &&
-           wire_id_or_empty(p->root) && wire_id_or_empty(p->replay_of);
+    return str_is_name(p->tenant) && p->run && id_valid(p->run) &&
+           wire_flow_or_empty(p->flow_name) && wire_lane_or_empty(p->lane) &&
+           wire_name_or_empty(p->pool) && wire_name_or_empty(p->lock) &&
+           wire_name_or_empty(p->upstream) && wire_name_or_empty(p->session) &&
+           wire_id_or_empty(p->parent) && wire_id_or_empty(p->root) &&
+           wire_id_or_empty(p->replay_of);
 }
 
 static bool names_hold(const struct entry *e)
@@ -351,7 +378,8 @@ static bool names_hold(const struct entry *e)
     case PART_PLAN:
         return plan_names_hold(&e->plan);
     case PART_SESSION:
-        return wire_name_or_empty(e->session.session) && wire_name_or_empty(e->session.upstream);
+        return wire_name_or_empty(e->session.session) &&
+               wire_name_or_empty(e->session.upstream);
     case PART_STEP:
         return wire_name_or_empty(e->step.session) && wire_name_or_empty(e->step.upstream);
     case PART_WAITING:

@@ -25,22 +25,53 @@ enum { ENTRY_SCHEMA = 1, ENTRY_BODY_MAX = 900 * 1024, ENTRY_NOTE_MAX = 200 };
 
 /* The numbers are those of journal.proto. */
 enum entry_kind {
-    ENTRY_NONE, ENTRY_PLAN, ENTRY_ACCEPTED, ENTRY_REJECTED, ENTRY_LEASED, ENTRY_RELEASED,
-    ENTRY_OPENING, ENTRY_OPENED, ENTRY_INTENT, ENTRY_OUTCOME, ENTRY_SPAWNED, ENTRY_WAITING,
-    ENTRY_CLOSED, ENTRY_END, ENTRY_COMMAND, ENTRY_SIGNAL, ENTRY_CANCEL, ENTRY_CHILD_DONE,
+    ENTRY_NONE,
+    ENTRY_PLAN,
+    ENTRY_ACCEPTED,
+    ENTRY_REJECTED,
+    ENTRY_LEASED,
+    ENTRY_RELEASED,
+    ENTRY_OPENING,
+    ENTRY_OPENED,
+    ENTRY_INTENT,
+    ENTRY_OUTCOME,
+    ENTRY_SPAWNED,
+    ENTRY_WAITING,
+    ENTRY_CLOSED,
+    ENTRY_END,
+    ENTRY_COMMAND,
+    ENTRY_SIGNAL,
+    ENTRY_CANCEL,
+    ENTRY_CHILD_DONE,
     ENTRY_KINDS,
 };
 enum entry_result {
-    RESULT_NONE, RESULT_OK, RESULT_FAILED, RESULT_INDETERMINATE, RESULT_SKIPPED, RESULT_UNSENT,
+    RESULT_NONE,
+    RESULT_OK,
+    RESULT_FAILED,
+    RESULT_INDETERMINATE,
+    RESULT_SKIPPED,
+    RESULT_UNSENT,
     RESULTS,
 };
 enum entry_effect { EFFECT_NONE, EFFECT_READ, EFFECT_IDEMPOTENT, EFFECT_UNSAFE };
 enum entry_on {
-    ON_NONE, ON_TIMER, ON_CHILDREN, ON_SIGNAL, ON_UPSTREAM, ON_RETRY, ON_YIELD, ON_LOCK,
+    ON_NONE,
+    ON_TIMER,
+    ON_CHILDREN,
+    ON_SIGNAL,
+    ON_UPSTREAM,
+    ON_RETRY,
+    ON_YIELD,
+    ON_LOCK,
     ONS,
 };
 enum run_status {
-    STATUS_NONE, STATUS_DONE, STATUS_FAILED, STATUS_CANCELLED, STATUS_EXPIRED,
+    STATUS_NONE,
+    STATUS_DONE,
+    STATUS_FAILED,
+    STATUS_CANCELLED,
+    STATUS_EXPIRED,
     STATUS_INDETERMINATE,
     STATUSES,
 };
@@ -145,7 +176,7 @@ enum entry_result entry_result_of(const char *word);     /* the nameless first i
 const char *entry_effect_word(enum entry_effect effect);
 const char *entry_on_word(enum entry_on on);
 enum entry_on entry_on_of(const char *word);
-const char *run_status_word(enum run_status status);     /* "done" */
-enum run_status run_status_of(const char *word);         /* STATUS_NONE if it is none */
+const char *run_status_word(enum run_status status); /* "done" */
+enum run_status run_status_of(const char *word);     /* STATUS_NONE if it is none */
 
 #endif

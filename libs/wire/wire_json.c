@@ -332,8 +332,8 @@ static const uint8_t *skip_value(const uint8_t *at, const uint8_t *end)
 }
 
 /* One value after another inside of the brackets: *at goes on behind it; false: there is no more. */
-static bool next_value(const uint8_t **at, const uint8_t *end, bool object, struct bytes *ret_key,
-                       struct bytes *ret_value)
+static bool next_value(const uint8_t **at, const uint8_t *end, bool object,
+                       struct bytes *ret_key, struct bytes *ret_value)
 {
     const uint8_t *from = skip_blanks(*at, end);
 
@@ -385,7 +385,8 @@ struct value {
 
 static struct err fill_message(struct filling *s, ProtobufCMessage *m, struct value object);
 
-static size_t go_in(struct filling *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static size_t go_in(struct filling *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* The path as it was, to come back with. */
 static size_t go_in(struct filling *s, const char *format, ...)
@@ -419,8 +420,8 @@ static struct err refuse_range(struct filling *s)
     return err_of(ERR_REJECT, "read JSON");
 }
 
-static struct err fill_whole(struct filling *s, const struct json *v, int64_t least, int64_t most,
-                             int64_t *ret)
+static struct err fill_whole(struct filling *s, const struct json *v, int64_t least,
+                             int64_t most, int64_t *ret)
 {
     if (json_type(v) != JSON_INT)
         return refuse(s, "a whole number", v);
@@ -479,7 +480,8 @@ static struct err fill_bool(struct filling *s, const struct json *v, protobuf_c_
     return OK;
 }
 
-static struct err refuse_word(struct filling *s, const char *word, const ProtobufCEnumDescriptor *e)
+static struct err refuse_word(struct filling *s, const char *word,
+                              const ProtobufCEnumDescriptor *e)
 {
     enum { WORDS_MAX = 32 };
     char words[WORDS_MAX][WORD_SIZE];
@@ -491,7 +493,8 @@ static struct err refuse_word(struct filling *s, const char *word, const Protobu
     const char *nearest = str_nearest(word, list);
 
     str_format(s->why, s->why_size, "%s is no word of its list%s%s%s", s->path,
-               nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+               nearest ? "; did you mean \"" : "", nearest ? nearest : "",
+               nearest ? "\"?" : "");
     return err_of(ERR_REJECT, "read JSON");
 }
 
@@ -547,7 +550,8 @@ static void fill_bytes(struct filling *s, struct value v, ProtobufCBinaryData *r
 }
 
 static struct err fill_part(struct filling *s, struct value v,
-                            const ProtobufCMessageDescriptor *descriptor, ProtobufCMessage **ret)
+                            const ProtobufCMessageDescriptor *descriptor,
+                            ProtobufCMessage **ret)
 {
     if (json_type(v.json) != JSON_OBJECT)
         return refuse(s, "an object", v.json);
@@ -597,26 +601,28 @@ static struct err fill_value(struct filling *s, field_t *f, struct value v, void
 static struct err fill_array(struct filling *s, field_t *f, struct value array,
                              ProtobufCMessage *m)
 {
-    size_t count       = json_count(array.json);
-    char *at           = arena_array(s->arena, count, size_of(f));
-    const uint8_t *end = array.text.at + array.text.len;
-    const uint8_t *in  = array.text.len > 0 ? array.text.at + 1 : end;
-
     if (json_type(array.json) != JSON_ARRAY)
         return refuse(s, "an array", array.json);
+
+    bool has_text      = array.text.len > 0;
+    const uint8_t *in  = has_text ? array.text.at + 1 : NULL;
+    const uint8_t *end = has_text ? array.text.at + array.text.len : NULL;
+    size_t count       = json_count(array.json);
+    char *at           = arena_array(s->arena, count, size_of(f));
+
     for (size_t i = 0; i < count; i++) {
         struct value v = {.json = json_at(array.json, i)};
         struct bytes none;
         size_t before = go_in(s, "[%zu]", i);
 
-        if (in < end && !next_value(&in, end, false, &none, &v.text))
+        if (has_text && !next_value(&in, end, false, &none, &v.text))
             v.text.len = 0;
         struct err e = fill_value(s, f, v, at + i * size_of(f));
         if (failed(e))
             return e;
         go_out(s, before);
     }
-    *(void **)((char *)m + f->offset)              = at;
+    *(void **)((char *)m + f->offset)             = at;
     *(size_t *)((char *)m + f->quantifier_offset) = count;
     return OK;
 }
@@ -650,7 +656,8 @@ static struct err fill_document(struct filling *s, const ProtobufCMessageDescrip
     ProtobufCMessage *m = arena_zero(s->arena, descriptor->sizeof_message);
 
     if (json_type(doc.json) != JSON_OBJECT) {
-        str_format(s->why, s->why_size, "it must be an object, is %s", json_type_word(doc.json));
+        str_format(s->why, s->why_size, "it must be an object, is %s",
+                   json_type_word(doc.json));
         return err_of(ERR_REJECT, "read JSON");
     }
     protobuf_c_message_init(descriptor, m);

@@ -23,10 +23,12 @@ bool wire_is_json(struct bytes payload);
 
 /* On one line.  REJECT: not such a message; why: what is wrong.  FULL: `to` is too small.  A bytes field
    that is not JSON is shown as a string. */
-MUST_USE struct err wire_json_of(const char *message, struct bytes protobuf, struct buf *to, char *why, size_t why_size);
+MUST_USE struct err wire_json_of(const char *message, struct bytes protobuf, struct buf *to,
+                                 char *why, size_t why_size);
 
 /* REJECT: not JSON, or a field of the wrong type; why: what is wrong, with the field.  FULL: `to` is too
    small.  Unknown fields are skipped (the reader of the JSON names them). */
-MUST_USE struct err wire_protobuf_of(const char *message, struct bytes json, struct buf *to, char *why, size_t why_size);
+MUST_USE struct err wire_protobuf_of(const char *message, struct bytes json, struct buf *to,
+                                     char *why, size_t why_size);
 
 #endif

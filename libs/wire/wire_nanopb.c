@@ -10,7 +10,8 @@ struct err wire_nanopb_read(const pb_msgdesc_t *fields, void *message, struct by
 {
     pb_istream_t from = pb_istream_from_buffer(body.at, body.len);
 
-    return pb_decode_ex(&from, fields, message, PB_DECODE_NOINIT) ? OK : err_of(ERR_REJECT, what);
+    return pb_decode_ex(&from, fields, message, PB_DECODE_NOINIT) ? OK
+                                                                  : err_of(ERR_REJECT, what);
 }
 
 /* A full buf says so itself; to nanopb the write went well. */

@@ -193,7 +193,8 @@ struct err wire_read_permit_request(struct permit_request *ret, struct bytes bod
 {
     sluice_v1_PermitRequest m = sluice_v1_PermitRequest_init_zero;
 
-    struct err e = wire_nanopb_read(sluice_v1_PermitRequest_fields, &m, body, "read a permit request");
+    struct err e =
+        wire_nanopb_read(sluice_v1_PermitRequest_fields, &m, body, "read a permit request");
     if (failed(e))
         return e;
     if (m.has_ask == m.has_report)
@@ -244,26 +245,26 @@ static bool record_names_hold(const struct grant_record *r)
 static struct err record_of(struct grant_record *ret, const sluice_v1_GrantRecord *m)
 {
     struct grant_record r = {
-        .op           = m->op <= sluice_v1_GrantOp_GRANT_OP_SESSION ? (enum grant_op)m->op : GRANT_NONE,
+        .op = m->op <= sluice_v1_GrantOp_GRANT_OP_SESSION ? (enum grant_op)m->op : GRANT_NONE,
         .in_flight    = m->in_flight,
         .session_open = m->session_open,
         .session_use  = m->session_use,
         .rate         = m->rate,
         .lifetime_ms  = m->lifetime_ms,
-        .mode         = m->mode <= sluice_v1_PermitMode_PERMIT_MODE_RAMP ? (enum permit_mode)m->mode
-                                                                         : PERMIT_MODE_NONE,
-        .until_ms     = m->until_ms,
-        .at_ms        = m->at_ms,
-        .since_ms     = m->since_ms,
-        .ahead_ns     = m->ahead_ns,
-        .probe        = m->probe,
-        .opened       = m->opened,
-        .call_class   = class_of(m->call_class),
-        .window       = m->window,
-        .ceiling      = m->ceiling,
-        .ramp_ms      = m->ramp_ms,
-        .trips        = m->trips,
-        .told         = m->told,
+        .mode     = m->mode <= sluice_v1_PermitMode_PERMIT_MODE_RAMP ? (enum permit_mode)m->mode
+                                                                     : PERMIT_MODE_NONE,
+        .until_ms = m->until_ms,
+        .at_ms    = m->at_ms,
+        .since_ms = m->since_ms,
+        .ahead_ns = m->ahead_ns,
+        .probe    = m->probe,
+        .opened   = m->opened,
+        .call_class = class_of(m->call_class),
+        .window     = m->window,
+        .ceiling    = m->ceiling,
+        .ramp_ms    = m->ramp_ms,
+        .trips      = m->trips,
+        .told       = m->told,
     };
 
     str_copy(r.id, sizeof(r.id), m->id);
@@ -347,12 +348,14 @@ static bool read_record(pb_istream_t *from, const pb_field_t *field, void **arg)
     return true;
 }
 
-struct err wire_read_grant_batch(struct grant_batch *ret, struct bytes body, struct arena *arena)
+struct err wire_read_grant_batch(struct grant_batch *ret, struct bytes body,
+                                 struct arena *arena)
 {
     struct records all     = {.arena = arena};
     sluice_v1_GrantBatch m = {.records = {.funcs.decode = read_record, .arg = &all}};
 
-    struct err e = wire_nanopb_read(sluice_v1_GrantBatch_fields, &m, body, "read a grant batch");
+    struct err e =
+        wire_nanopb_read(sluice_v1_GrantBatch_fields, &m, body, "read a grant batch");
     if (failed(e))
         return e;
     if (m.schema < 1 || m.schema > WIRE_SCHEMA)

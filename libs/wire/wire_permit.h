@@ -19,20 +19,42 @@
 #include "base/str.h"
 #include "wire/wire_ticket.h"
 
-enum { PERMIT_KEYS_MAX = 4, PERMIT_NAME_SIZE = 128, PERMIT_WHY_SIZE = 64, PERMIT_SLACK_MS = 10000,
-       PERMIT_FRESH_MS = 200,
-       GRANT_RECORDS_MAX = 4096 /* of a batch: some 400 KB as they come, 1.5 MB at the worst */ };
+enum {
+    PERMIT_KEYS_MAX   = 4,
+    PERMIT_NAME_SIZE  = 128,
+    PERMIT_WHY_SIZE   = 64,
+    PERMIT_SLACK_MS   = 10000,
+    PERMIT_FRESH_MS   = 200,
+    GRANT_RECORDS_MAX = 4096 /* of a batch: some 400 KB as they come, 1.5 MB at the worst */
+};
 
 enum permit_mode {
-    PERMIT_MODE_NONE, PERMIT_MODE_OPEN, PERMIT_MODE_SLOWED, PERMIT_MODE_CLOSED, PERMIT_MODE_LIMITED,
+    PERMIT_MODE_NONE,
+    PERMIT_MODE_OPEN,
+    PERMIT_MODE_SLOWED,
+    PERMIT_MODE_CLOSED,
+    PERMIT_MODE_LIMITED,
     PERMIT_MODE_RAMP,
 };
 enum call_class {
-    CALL_NONE, CALL_OK, CALL_RATE, CALL_CONCURRENCY, CALL_PAYMENT, CALL_SERVER, CALL_TIMEOUT,
-    CALL_CLIENT, CALL_UNSENT,
+    CALL_NONE,
+    CALL_OK,
+    CALL_RATE,
+    CALL_CONCURRENCY,
+    CALL_PAYMENT,
+    CALL_SERVER,
+    CALL_TIMEOUT,
+    CALL_CLIENT,
+    CALL_UNSENT,
 };
 enum grant_op {
-    GRANT_NONE, GRANT_GRANT, GRANT_RETURN, GRANT_SESSION_END, GRANT_MODE, GRANT_INCIDENT, GRANT_SESSION,
+    GRANT_NONE,
+    GRANT_GRANT,
+    GRANT_RETURN,
+    GRANT_SESSION_END,
+    GRANT_MODE,
+    GRANT_INCIDENT,
+    GRANT_SESSION,
 };
 
 const char *permit_mode_word(enum permit_mode mode); /* "open" */
@@ -42,7 +64,8 @@ struct permit_key {
     bool rate, in_flight, session_open, session_use, close;
 };
 struct permit_ask {
-    char id[ID_SIZE], tenant[STR_NAME_SIZE], run[ID_SIZE], step[STR_NAME_SIZE], session[ID_SIZE + 1];
+    char id[ID_SIZE], tenant[STR_NAME_SIZE], run[ID_SIZE], step[STR_NAME_SIZE],
+        session[ID_SIZE + 1];
     enum lane lane;
     struct permit_key keys[PERMIT_KEYS_MAX];
     size_t key_count;
@@ -71,7 +94,8 @@ struct permit_request {
 };
 struct grant_record {
     enum grant_op op;
-    char id[ID_SIZE], name[PERMIT_NAME_SIZE], tenant[STR_NAME_SIZE], session[ID_SIZE + 1], why[PERMIT_WHY_SIZE];
+    char id[ID_SIZE], name[PERMIT_NAME_SIZE], tenant[STR_NAME_SIZE], session[ID_SIZE + 1],
+        why[PERMIT_WHY_SIZE];
     bool in_flight, session_open, session_use, rate;
     uint32_t lifetime_ms;
     enum permit_mode mode;
@@ -98,7 +122,8 @@ MUST_USE struct err wire_read_permit_grant(struct permit_grant *ret, struct byte
 void wire_write_permit_grant(const struct permit_grant *g, struct buf *to);
 MUST_USE struct err wire_read_permit_report(struct permit_report *ret, struct bytes body);
 void wire_write_permit_report(const struct permit_report *r, struct buf *to);
-MUST_USE struct err wire_read_grant_batch(struct grant_batch *ret, struct bytes body, struct arena *arena);
+MUST_USE struct err wire_read_grant_batch(struct grant_batch *ret, struct bytes body,
+                                          struct arena *arena);
 void wire_write_grant_batch(const struct grant_batch *b, struct buf *to);
 
 /* JSON forms, for `sluice.permit.<upstream>` used by other programs: wire_json.h, by message name. */

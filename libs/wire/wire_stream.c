@@ -32,8 +32,10 @@ struct stream {
     const char *look;
 };
 
-#define KV(bucket) .kind = BUCKET, .name = (bucket), .stream = "KV_" bucket, .discard = DISCARD_NEW
-#define OBJ(bucket) .kind = OBJECTS, .name = (bucket), .stream = "OBJ_" bucket, .discard = DISCARD_NEW
+#define KV(bucket) \
+    .kind = BUCKET, .name = (bucket), .stream = "KV_" bucket, .discard = DISCARD_NEW
+#define OBJ(bucket) \
+    .kind = OBJECTS, .name = (bucket), .stream = "OBJ_" bucket, .discard = DISCARD_NEW
 #define S(stream_name) .name = (stream_name), .stream = (stream_name)
 
 /*
@@ -45,7 +47,7 @@ struct stream {
  */
 static const struct stream STREAMS[] = {
     {
-        .kind        = STREAM,
+        .kind = STREAM,
         S(STREAM_JOURNAL),
         .subjects    = "\"" SUBJECT_JOURNAL_ALL "\"",
         .flags       = ALLOW_ATOMIC | AGES | REPUBLISH,
@@ -55,7 +57,7 @@ static const struct stream STREAMS[] = {
         .look        = "nats stream view SLUICE_JOURNAL --translate 'sluice decode'",
     },
     {
-        .kind        = QUEUE,
+        .kind = QUEUE,
         S(STREAM_PENDING),
         .subjects    = "\"" SUBJECT_PENDING_ALL "\"",
         .discard     = DISCARD_NEW,
@@ -65,7 +67,7 @@ static const struct stream STREAMS[] = {
         .look        = "nats stream subjects SLUICE_PENDING",
     },
     {
-        .kind        = QUEUE,
+        .kind = QUEUE,
         S(STREAM_JOBS),
         .subjects    = "\"" SUBJECT_JOBS_ALL "\"",
         .discard     = DISCARD_NEW,
@@ -74,7 +76,7 @@ static const struct stream STREAMS[] = {
         .look        = "nats stream subjects SLUICE_JOBS --names",
     },
     {
-        .kind        = STREAM,
+        .kind = STREAM,
         S(STREAM_RESULTS),
         .subjects    = "\"" SUBJECT_RESULT_ALL "\"",
         .flags       = AGES,
@@ -84,7 +86,7 @@ static const struct stream STREAMS[] = {
         .look        = "nats stream view SLUICE_RESULTS",
     },
     {
-        .kind        = STREAM,
+        .kind = STREAM,
         S(STREAM_DEAD),
         .subjects    = "\"" SUBJECT_DEAD_ALL "\"",
         .flags       = AGES,
@@ -94,17 +96,17 @@ static const struct stream STREAMS[] = {
         .look        = "nats stream subjects SLUICE_DEAD",
     },
     {
-        .kind        = STREAM,
+        .kind = STREAM,
         S(STREAM_GRANTS),
-        .subjects    = "\"" SUBJECT_GRANTS_ALL "\"",
-        .flags       = ALLOW_ROLLUP,
-        .discard     = DISCARD_OLD, /* a full stream that refuses would refuse the snapshot, too */
+        .subjects = "\"" SUBJECT_GRANTS_ALL "\"",
+        .flags    = ALLOW_ROLLUP,
+        .discard  = DISCARD_OLD, /* a full stream that refuses would refuse the snapshot, too */
         .share_mib   = 64,
         .description = "the limiter's memory: what it granted since its last snapshot",
         .look        = "nats stream view SLUICE_GRANTS --translate 'sluice decode'",
     },
     {
-        .kind        = STREAM,
+        .kind = STREAM,
         S(STREAM_ALERTS),
         .subjects    = "\"" SUBJECT_ALERT_ALL "\"",
         .flags       = AGES,
@@ -152,10 +154,11 @@ static const struct stream STREAMS[] = {
     },
     {
         KV(BUCKET_LEADERS),
-        .flags       = ALLOW_TTL,
-        .history     = 1, /* more, and the server raises a key's TTL to that of the marker */
-        .description = "who leads; the revision is the epoch, the key lives as long as the lead",
-        .look        = "nats kv ls sluice_leaders",
+        .flags   = ALLOW_TTL,
+        .history = 1, /* more, and the server raises a key's TTL to that of the marker */
+        .description =
+            "who leads; the revision is the epoch, the key lives as long as the lead",
+        .look = "nats kv ls sluice_leaders",
     },
     {
         OBJ(BUCKET_ARTIFACTS),
@@ -254,8 +257,8 @@ static void add_flags(const struct stream *s, struct buf *to)
 
 static void add_metadata(const char *look, struct buf *to)
 {
-    buf_printf(to, ",\"metadata\":{\"sluice.schema\":\"%d\",\"sluice.look\":\"%s\"}", WIRE_SCHEMA,
-               look);
+    buf_printf(to, ",\"metadata\":{\"sluice.schema\":\"%d\",\"sluice.look\":\"%s\"}",
+               WIRE_SCHEMA, look);
 }
 
 static void add_config(size_t n, const struct wire_stream_settings *settings, int64_t first_seq,
@@ -293,10 +296,11 @@ void wire_stream_update(size_t n, const struct wire_stream_settings *settings, s
 static void add_consumer(const char *name, const char *description, const char *filter,
                          uint64_t wait_ms, long max_ack_pending, struct buf *to)
 {
-    buf_printf(to, "{\"name\":\"%s\",\"durable_name\":\"%s\",\"description\":\"%s\"", name, name,
-               description);
+    buf_printf(to, "{\"name\":\"%s\",\"durable_name\":\"%s\",\"description\":\"%s\"", name,
+               name, description);
     buf_printf(to, ",\"filter_subject\":\"%s\"", filter);
-    buf_str(to, ",\"deliver_policy\":\"all\",\"ack_policy\":\"explicit\",\"replay_policy\":\"instant\"");
+    buf_str(to, ",\"deliver_policy\":\"all\",\"ack_policy\":\"explicit\",\"replay_policy\":"
+                "\"instant\"");
     /* No backoff: it would be the lease. */
     buf_printf(to, ",\"ack_wait\":%" PRIu64 ",\"max_deliver\":-1", wait_ms * NS_PER_MS);
     /* One outstanding pull a worker; it cannot be changed later. */

@@ -16,7 +16,8 @@ struct wire_stream_settings {
     unsigned replicas;     /* 0: 1 */
     uint64_t retention_ms; /* of journal, results, alerts, dead, artifacts; 0: 7 days */
     int64_t wall_us;       /* first_seq of the work queues, when they are made */
-    uint64_t store_bytes;  /* what the streams may take on a server's disk together; 0: WIRE_STORE_BYTES */
+    uint64_t
+        store_bytes; /* what the streams may take on a server's disk together; 0: WIRE_STORE_BYTES */
 };
 
 enum { WIRE_SCHEMA = 1, WIRE_PENDING_MAX = 2000000 };
@@ -29,7 +30,8 @@ enum { WIRE_SCHEMA = 1, WIRE_PENDING_MAX = 2000000 };
 #define WIRE_STORE_BYTES (UINT64_C(3) << 30)
 
 size_t wire_stream_count(void);
-const char *wire_stream_name(size_t n); /* "SLUICE_JOURNAL", "KV_sluice_tenants", "OBJ_sluice_artifacts" */
+const char *
+wire_stream_name(size_t n); /* "SLUICE_JOURNAL", "KV_sluice_tenants", "OBJ_sluice_artifacts" */
 
 /*
  * The "config" of STREAM.CREATE: description and metadata (sluice.schema, sluice.look) included.

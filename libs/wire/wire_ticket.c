@@ -68,10 +68,10 @@ static bool may_stand_in_subjects(const struct ticket *t)
 static struct err ticket_of(struct ticket *ret, const sluice_v1_Ticket *m)
 {
     struct ticket t = {
-        .lane              = lane_of(m->lane),
-        .wake              = m->wake,
-        .cause             = m->cause <= sluice_v1_Cause_CAUSE_LOCK ? (enum ticket_cause)m->cause
-                                                                    : CAUSE_NONE,
+        .lane = lane_of(m->lane),
+        .wake = m->wake,
+        .cause =
+            m->cause <= sluice_v1_Cause_CAUSE_LOCK ? (enum ticket_cause)m->cause : CAUSE_NONE,
         .cause_seq         = m->cause_seq,
         .plan_seq          = m->plan_seq,
         .due_after_ms      = m->due_after_ms,
@@ -186,10 +186,8 @@ struct err wire_read_worker_status(struct worker_status *ret, struct bytes body)
 
 void wire_write_worker_status(const struct worker_status *s, struct buf *to)
 {
-    sluice_v1_WorkerStatus m = {.schema   = WIRE_SCHEMA,
-                                .slots    = s->slots,
-                                .busy     = s->busy,
-                                .draining = s->draining};
+    sluice_v1_WorkerStatus m = {
+        .schema = WIRE_SCHEMA, .slots = s->slots, .busy = s->busy, .draining = s->draining};
 
     must(str_is_name(s->worker) && str_is_name(s->pool));
     str_copy(m.worker, sizeof(m.worker), s->worker);
@@ -226,7 +224,8 @@ struct err wire_read_holds_answer(bool *ret_alive, struct bytes body)
 {
     sluice_v1_HoldsAnswer m = sluice_v1_HoldsAnswer_init_zero;
 
-    struct err e = wire_nanopb_read(sluice_v1_HoldsAnswer_fields, &m, body, "read who is alive");
+    struct err e =
+        wire_nanopb_read(sluice_v1_HoldsAnswer_fields, &m, body, "read who is alive");
     if (failed(e))
         return e;
     *ret_alive = m.alive;

@@ -18,25 +18,34 @@
 #include "base/str.h"
 
 enum ticket_cause {
-    CAUSE_NONE, CAUSE_ACCEPT, CAUSE_TIMER, CAUSE_MAIL, CAUSE_RECONCILE, CAUSE_RETRY,
-    CAUSE_UPSTREAM, CAUSE_YIELD, CAUSE_LOCK,
+    CAUSE_NONE,
+    CAUSE_ACCEPT,
+    CAUSE_TIMER,
+    CAUSE_MAIL,
+    CAUSE_RECONCILE,
+    CAUSE_RETRY,
+    CAUSE_UPSTREAM,
+    CAUSE_YIELD,
+    CAUSE_LOCK,
 };
 
 enum lane { LANE_REALTIME, LANE_STANDARD, LANE_BULK, LANES, LANE_NONE = LANES };
 
-const char *lane_word(enum lane lane);        /* "realtime" */
-enum lane lane_of(const char *word);          /* LANE_NONE if it is none */
+const char *lane_word(enum lane lane); /* "realtime" */
+enum lane lane_of(const char *word);   /* LANE_NONE if it is none */
 const char *ticket_cause_word(enum ticket_cause cause);
 
 struct ticket {
     char run[ID_SIZE];
-    char tenant[STR_NAME_SIZE], flow[STR_NAME_SIZE], pool[STR_NAME_SIZE]; /* flow: without @version */
+    char tenant[STR_NAME_SIZE], flow[STR_NAME_SIZE],
+        pool[STR_NAME_SIZE]; /* flow: without @version */
     enum lane lane;
     uint32_t wake;
     enum ticket_cause cause;
     uint64_t cause_seq, plan_seq;
     uint64_t due_after_ms, start_within_ms, deadline_after_ms;
-    char lock[STR_NAME_SIZE], upstream[STR_NAME_SIZE], session[ID_SIZE + 1], parent_run[ID_SIZE];
+    char lock[STR_NAME_SIZE], upstream[STR_NAME_SIZE], session[ID_SIZE + 1],
+        parent_run[ID_SIZE];
 };
 
 struct job {

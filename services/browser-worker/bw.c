@@ -230,7 +230,8 @@ struct bw *bw_new(struct svc *svc, const struct bw_config *config)
 void bw_ready(void *self)
 {
     struct bw *bw                 = self;
-    const struct bus_consume jobs = {STREAM_JOBS, bw->config->pool, on_job, on_gap, bw};
+    const struct bus_consume jobs = {
+        .stream = STREAM_JOBS, .consumer = bw->config->pool, .on_msg = on_job, .on_gap = on_gap, .self = bw};
     char subject[SUBJECT_SIZE];
 
     if (bw->consumer)

@@ -42,8 +42,8 @@ static void read_answer(struct bw_run *run, const struct bus_reply *reply)
     char why[JSON_WHY_SIZE];
     uint64_t code = 200;
 
-    if (status)
-        (void)str_u64(status, &code);
+    if (status && failed(str_u64(status, &code)))
+        code = 500;
     run->doing.outcome.status = (uint32_t)code;
     if (error) {
         refuse(run, CALL_REFUSED, error);

@@ -1,6 +1,5 @@
 #include "bw_upstream.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +19,9 @@ struct bw_upstreams {
 
 /* ---- the secret ------------------------------------------------------------------------------------- */
 
-static struct err refuse(char *why, size_t why_size, const char *text, const char *where)
+static struct err refuse(char *why, size_t why_size, const char *text)
 {
-    str_format(why, why_size, text, where);
+    str_copy(why, why_size, text);
     return err_of(ERR_REJECT, "read upstream");
 }
 
@@ -34,12 +33,12 @@ static struct err take_key(struct bw_upstream *u, const char *text, char *why, s
     while (len && strchr(" \t\r\n", text[len - 1]))
         len--;
     if (len == 0)
-        return refuse(why, why_size, "key: %s is empty", "the secret");
+        return refuse(why, why_size, "key: the secret is empty");
     if (!str_copy_n(u->key, sizeof u->key, text, len))
-        return refuse(why, why_size, "key: %s is longer than 511 bytes", "the secret");
+        return refuse(why, why_size, "key: the secret is longer than 511 bytes");
     for (const char *c = u->key; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f)
-            return refuse(why, why_size, "key: %s holds what no header may", "the secret");
+            return refuse(why, why_size, "key: the secret holds what no header may");
     return OK;
 }
 
@@ -51,30 +50,35 @@ static struct err read_file(struct bw_upstream *u, const char *path, char *why, 
 
     if (fd >= 0)
         (void)close(fd);
-    if (len < 0)
-        return refuse(why, why_size, "key.file: %.160s cannot be read on this worker", path);
+    if (len < 0) {
+        str_format(why, why_size, "key.file: %.160s cannot be read on this worker", path);
+        return err_of(ERR_REJECT, "read upstream");
+    }
     text[len]    = '\0';
     struct err e = take_key(u, text, why, why_size);
     explicit_bzero(text, sizeof text);
     return e;
 }
 
-static struct err resolve_key(struct bw_upstream *u, const struct run_upstream *from, char *why, size_t why_size)
+static struct err resolve_key(struct bw_upstream *u, const struct run_upstream *from, char *why,
+                              size_t why_size)
 {
     if (*from->key_file)
         return read_file(u, from->key_file, why, why_size);
     if (!*from->key_env)
         return OK;
     const char *text = getenv(from->key_env);
-    if (!text)
-        return refuse(why, why_size, "key.env: %.64s is not set in this worker's environment", from->key_env);
-    return take_key(u, text, why, why_size);
+    if (text)
+        return take_key(u, text, why, why_size);
+    str_format(why, why_size, "key.env: %.64s is not set in this worker's environment",
+               from->key_env);
+    return err_of(ERR_REJECT, "read upstream");
 }
 
 /* ---- a value ------------------------------------------------------------------------------------------ */
 
-struct err bw_upstream_read(struct bw_upstream *ret, const char *name, struct bytes value, char *why,
-                            size_t why_size)
+struct err bw_upstream_read(struct bw_upstream *ret, const char *name, struct bytes value,
+                            char *why, size_t why_size)
 {
     struct run_upstream from;
     struct problem problem;
@@ -124,13 +128,14 @@ static void on_value(void *self, struct bus_msg **msg)
         return;
     }
     if (failed(bw_upstream_read(&u, name, (*msg)->body, why, sizeof why))) {
-        log_warn("upstream value refused; the last good one stays", KV("upstream", name), KV("why", why));
+        log_warn("upstream value refused; the last good one stays", KV("upstream", name),
+                 KV("why", why));
         return;
     }
     forget(all, name);
     (void)map_put(all->known, name, mem_copy(&u, sizeof u));
     explicit_bzero(u.key, sizeof u.key);
-    log_info("upstream known", KV("upstream", name), KV("to", u.url));
+    log_info("upstream known", KV("upstream", name));
 }
 
 /* ---- following ---------------------------------------------------------------------------------------- */
@@ -198,7 +203,8 @@ const struct bw_upstream *bw_upstream_find(const struct bw_upstreams *all, const
     return map_find(all->known, name);
 }
 
-bool bw_upstream_next(const struct bw_upstreams *all, size_t *it, const struct bw_upstream **ret)
+bool bw_upstream_next(const struct bw_upstreams *all, size_t *it,
+                      const struct bw_upstream **ret)
 {
     void *value = NULL;
 

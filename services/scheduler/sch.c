@@ -151,7 +151,7 @@ struct sch *sch_new(struct svc *svc, const struct sch_config *config)
     s->bus    = svc_bus(svc);
     s->config = config;
     list_init(&s->ops);
-    s->book   = sch_tenant_new();
+    s->book   = run_tenant_new();
     s->facts  = sch_reconcile_new();
     s->words  = map_new();
     s->arena  = arena_new();
@@ -190,7 +190,7 @@ void sch_free(struct sch **slot)
     sch_slot_deinit(&s->jobs);
     sch_pool_deinit(&s->pools);
     sch_reconcile_free(&s->facts);
-    sch_tenant_free(&s->book);
+    run_tenant_free(&s->book);
     for (size_t it = 0; map_next(s->words, &it, NULL, &value);)
         mem_free(&value);
     map_free(&s->words);
@@ -272,7 +272,7 @@ static uint64_t lead(struct sch *s, uint64_t now)
     next = sch_index_turn(s->index, (int64_t)now);
     sch_do_leases(s, now);
     expire(s, (int64_t)now);
-    if (!s->draining) {
+    if (!s->draining && !s->begin) {
         sweep(s, now);
         sch_mend_turn(s);
         sch_do_decide(s);

@@ -16,7 +16,7 @@ struct sch_closing { /* beside a run that is to be ended */
 struct sch_index {
     struct sch_pools *pools;
     struct sch_jobs *jobs;
-    const struct sch_tenants *book;
+    const struct run_tenants *book;
     sch_ack_fn *ack;
     void *self;
 
@@ -32,7 +32,7 @@ struct sch_index {
 
 /* ---- life --------------------------------------------------------------------------------------------- */
 
-struct sch_index *sch_index_new(struct sch_pools *pools, struct sch_jobs *jobs, const struct sch_tenants *book,
+struct sch_index *sch_index_new(struct sch_pools *pools, struct sch_jobs *jobs, const struct run_tenants *book,
                                 sch_ack_fn *ack, void *self)
 {
     struct sch_index *ix = mem_new(struct sch_index);
@@ -199,7 +199,7 @@ struct sch_tenant *sch_index_tenant(struct sch_index *ix, const char *name)
         return t;
     t       = mem_new(struct sch_tenant);
     t->name = mem_strdup(name);
-    sch_tenant_rule(ix->book, name, &t->rule);
+    run_tenant_rule(ix->book, name, &t->rule);
     list_init(&t->queues);
     list_init(&t->closing);
     map_put(ix->tenants, name, t);
@@ -1149,7 +1149,7 @@ static void rule_of(struct sch_index *ix, struct sch_tenant *t, int64_t now)
 {
     uint64_t queue_max = t->rule.queue_max;
 
-    sch_tenant_rule(ix->book, t->name, &t->rule);
+    run_tenant_rule(ix->book, t->name, &t->rule);
     LIST_EACH (&t->queues, link) {
         struct sch_queue *q = LIST_OWNER(link, struct sch_queue, link);
 

@@ -18,17 +18,17 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "run/run_tenant.h"
 #include "sch_gate.h"
 #include "sch_pool.h"
 #include "sch_slot.h"
-#include "sch_tenant.h"
 #include "wire/wire_ticket.h"
 
 struct sch_index;
 
 struct sch_tenant { /* one at work here */
     const char *name;
-    struct sch_rule rule;
+    struct run_rule rule;
     struct sch_slots slots;
     struct list queues;  /* sch_queue.link */
     struct list closing; /* runs to be ended outside the cap */
@@ -89,7 +89,7 @@ struct sch_message {
 /* What is done with a ticket that is of no more use. */
 typedef void sch_ack_fn(void *self, const char *acks);
 
-struct sch_index *sch_index_new(struct sch_pools *pools, struct sch_jobs *jobs, const struct sch_tenants *book,
+struct sch_index *sch_index_new(struct sch_pools *pools, struct sch_jobs *jobs, const struct run_tenants *book,
                                 sch_ack_fn *ack, void *self);
 void sch_index_free(struct sch_index **index);
 /* Forgets all runs (without an answer: another consumer gives them again) and all jobs. */

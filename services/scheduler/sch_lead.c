@@ -81,7 +81,7 @@ static void look_subject(struct sch_look *l, const char *subject)
     int n         = subject_slot_of(subject);
     char tenant[STR_NAME_SIZE];
 
-    if (n < 0 || n > SCH_CAP_MAX || !str_token(subject, 2, tenant, sizeof(tenant)) || !sch_mine(s, tenant))
+    if (n < 0 || n > RUN_CAP_MAX || !str_token(subject, 2, tenant, sizeof(tenant)) || !sch_mine(s, tenant))
         return;
 
     const struct sch_tenant *t = sch_index_tenant_find(s->index, tenant);
@@ -97,19 +97,15 @@ static void look_drop_gone(struct sch_look *l)
 {
     struct sch *s = l->base.s;
     void *value   = NULL;
-    bool again    = true;
 
-    while (again) { /* one that goes may change the map: begin anew, few ever go this way */
-        again = false;
-        for (size_t it = 0; map_next(s->jobs.by_seq, &it, NULL, &value);) {
-            struct sch_job *job = value;
+    for (size_t it = 0; map_next(s->jobs.by_seq, &it, NULL, &value);) {
+        struct sch_job *job = value;
 
-            if (!job->asked || job->seen)
-                continue;
-            log_debug("slot found free", KV("run", job->run), KV("slot", job->slot), KV("job", job->seq));
-            s->metrics.scheduler_slots_repaired_total++;
-            sch_index_job_gone(s->index, &job, sch_now(s)); /* removes the element just visited */
-        }
+        if (!job->asked || job->seen)
+            continue;
+        log_debug("slot found free", KV("run", job->run), KV("slot", job->slot), KV("job", job->seq));
+        s->metrics.scheduler_slots_repaired_total++;
+        sch_index_job_gone(s->index, &job, sch_now(s)); /* removes the element just visited */
     }
 }
 
@@ -267,14 +263,12 @@ static struct err take_page(struct bus_op *op, const struct bus_reply *r)
     if (failed(r->err))
         return r->err;
     for (const struct bus_msg *m = r->msgs; m; m = m->next) {
-        if (failed(wire_read_job(&job, m->body)) || !sch_mine(s, job.ticket.tenant))
+        if (failed(wire_read_job(&job, m->body)) || job.slot > RUN_CAP_MAX || !sch_mine(s, job.ticket.tenant))
             continue; /* the look finds what is left */
 
         const struct sch_tenant *tenant = sch_index_tenant(s->index, job.ticket.tenant);
         struct sch_job *before          = sch_slot_holder(&tenant->slots, job.slot);
 
-        if (job.slot > SCH_CAP_MAX)
-            continue;
         if (before)
             sch_index_job_gone(s->index, &before, sch_now(s));
         sch_on_job(s, sch_index_found(s->index, &job, m->seq, sch_now(s)));

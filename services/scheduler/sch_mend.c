@@ -215,14 +215,28 @@ static struct err append_end(struct sch_mend *m, const struct entry_end *end)
 
 /* ---- what the journal says ---------------------------------------------------------------------------------------- */
 
-/* It was started after all, or is not to be ended: it goes on as others do. */
+/* When the journal says that it may be ended unrun; never, once it was started. */
+static int64_t ends_at(const struct sch_mend *m)
+{
+    int64_t start_by = run_start_by_ms(&m->fold), deadline = run_deadline_ms(&m->fold);
+    int64_t wall     = start_by < deadline ? start_by : deadline;
+
+    if (m->fold.leases > 0 || wall == INT64_MAX)
+        return INT64_MAX;
+
+    int64_t at = sch_instant(m->base.s, wall) + 2;
+
+    return at > sch_now(m->base.s) ? at : sch_now(m->base.s) + END_SOON_MS;
+}
+
+/* It was started after all, or is not to be ended yet: it goes on as others do. */
 static struct err goes_on(struct sch_mend *m)
 {
     struct sch *s       = m->base.s;
     struct sch_run *run = sch_index_find(s->index, m->run);
 
     if (run) {
-        sch_index_again(s->index, run, INT64_MAX);
+        sch_index_again(s->index, run, ends_at(m));
         if (m->fold.leases > 0 || m->fold.phase == RUN_ENDED) {
             run->started = true;
             if (m->fold.cancelled || m->fold.phase == RUN_ENDED || clk_wall_ms() > run_deadline_ms(&m->fold))

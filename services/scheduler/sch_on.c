@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "run/run_upstream.h"
 #include "sch.h"
 #include "wire/subject.h"
 
@@ -193,13 +194,13 @@ static void on_tenant_value(void *self, struct bus_msg **slot)
     if (!key)
         return;
     if (bus_kv_gone(*slot)) {
-        sch_tenant_remove(s->book, key);
-    } else if (failed(sch_tenant_put(s->book, key, (*slot)->body, s->tenants_read, &why))) {
+        run_tenant_remove(s->book, key);
+    } else if (failed(run_tenant_put(s->book, key, (*slot)->body, s->tenants_read, &why))) {
         log_warn("value of a tenant refused, the last good one stays", KV("key", key), KV("at", why.pointer),
                  KV("why", why.detail));
         return;
     }
-    sch_index_rules(s->index, sch_tenant_is_tier(key) ? NULL : key, sch_now(s));
+    sch_index_rules(s->index, run_tenant_is_tier(key) ? NULL : key, sch_now(s));
 }
 
 static void on_tenants_read(void *self)
@@ -255,13 +256,19 @@ static void set_gate(struct sch *s, enum sch_gate_kind kind, const char *name, b
 
 static void on_upstream_value(void *self, struct bus_msg **slot)
 {
-    struct sch *s                    = SELF(struct sch, SCH_MAGIC, self);
-    const char *key                  = bus_kv_key(*slot);
-    AUTO(json_free) struct json *doc = value_of(*slot);
+    struct sch *s   = SELF(struct sch, SCH_MAGIC, self);
+    const char *key = bus_kv_key(*slot);
+    struct run_upstream upstream = {.paused = false};
+    struct problem why;
 
-    if (!key || !str_is_name(key) || (!doc && !bus_kv_gone(*slot)) || (doc && refused(*slot, doc, "paused", JSON_BOOL)))
+    if (!key || !str_is_name(key))
         return;
-    set_gate(s, GATE_UPSTREAM, key, json_bool(json_get(doc, "paused")), GATE_OPEN);
+    if (!bus_kv_gone(*slot) && failed(run_upstream_read(&upstream, key, (*slot)->body, &why))) {
+        log_warn("value of an upstream refused, the last good one stays", KV("key", key), KV("at", why.pointer),
+                 KV("why", why.detail));
+        return;
+    }
+    set_gate(s, GATE_UPSTREAM, key, upstream.paused, GATE_OPEN);
 }
 
 static void on_flow_value(void *self, struct bus_msg **slot)

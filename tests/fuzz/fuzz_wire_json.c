@@ -7,9 +7,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    static const char *const MESSAGES[] = {"Entry",     "Submit",     "Run",         "Which",
-                                           "Ticket",    "Job",        "PermitAsk",   "PermitReport",
-                                           "HoldsAsk",  "GrantBatch", "WorkerStatus", "Problem"};
+    static const char *const MESSAGES[] = {
+        "Entry",     "Submit",       "Run",      "Which",      "Ticket",       "Job",
+        "PermitAsk", "PermitReport", "HoldsAsk", "GrantBatch", "WorkerStatus", "Problem"};
     AUTO(buf_deinit) struct buf there = {0}, back = {0};
     char why[128];
 

@@ -8,7 +8,6 @@
 
 #include "base/must.h"
 #include "base/str.h"
-#include "json/json.h"
 #include "problem/problem.h"
 
 #define RUN "01KAJ4T0Q8ZP9F4T4W6V2N8M1C"
@@ -36,13 +35,15 @@ static void a_refusal_reads_as_the_surface_says(void **state)
     problem_set(&p, PROBLEM_INVALID_FLOW, "/flow/steps/3/timeout",
                 "\"%s\" is not a duration; write \"%s\"", "5 min", "5m");
     strcpy(p.attempt, "5m");
-    assert_json(&p, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-                "{\"type\":\"https://sluice.dev/docs/errors#invalid_flow\",\"title\":\"Flow is not valid\","
-                "\"status\":422,\"code\":\"invalid_flow\","
-                "\"detail\":\"steps[3].timeout: \\\"5 min\\\" is not a duration; write \\\"5m\\\"\","
-                "\"errors\":[{\"pointer\":\"/flow/steps/3/timeout\","
-                "\"detail\":\"\\\"5 min\\\" is not a duration; write \\\"5m\\\"\",\"try\":\"5m\"}],"
-                "\"run_id\":null,\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\"}");
+    assert_json(
+        &p, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "{\"type\":\"https://sluice.dev/docs/errors#invalid_flow\",\"title\":\"Flow is not "
+        "valid\","
+        "\"status\":422,\"code\":\"invalid_flow\","
+        "\"detail\":\"steps[3].timeout: \\\"5 min\\\" is not a duration; write \\\"5m\\\"\","
+        "\"errors\":[{\"pointer\":\"/flow/steps/3/timeout\","
+        "\"detail\":\"\\\"5 min\\\" is not a duration; write \\\"5m\\\"\",\"try\":\"5m\"}],"
+        "\"run_id\":null,\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\"}");
 }
 
 static void of_the_whole_there_is_no_list_of_errors(void **state)
@@ -53,10 +54,12 @@ static void of_the_whole_there_is_no_list_of_errors(void **state)
     problem_set(&p, PROBLEM_QUEUE_FULL, "", "acme has 1000 of 1000 runs waiting");
     p.retry_after_ms = 5000;
     strcpy(p.run, RUN);
-    assert_json(&p, NULL,
-                "{\"type\":\"https://sluice.dev/docs/errors#queue_full\",\"title\":\"Queue is full\","
-                "\"status\":429,\"code\":\"queue_full\",\"detail\":\"acme has 1000 of 1000 runs waiting\","
-                "\"run_id\":\"" RUN "\",\"trace_id\":null,\"retry_after_ms\":5000}");
+    assert_json(
+        &p, NULL,
+        "{\"type\":\"https://sluice.dev/docs/errors#queue_full\",\"title\":\"Queue is full\","
+        "\"status\":429,\"code\":\"queue_full\",\"detail\":\"acme has 1000 of 1000 runs "
+        "waiting\","
+        "\"run_id\":\"" RUN "\",\"trace_id\":null,\"retry_after_ms\":5000}");
 }
 
 static void a_detail_that_names_its_place_names_it_once(void **state)
@@ -65,11 +68,12 @@ static void a_detail_that_names_its_place_names_it_once(void **state)
 
     (void)state;
     problem_set(&p, PROBLEM_INVALID_REQUEST, "/timeout", "timeout is not a duration");
-    assert_json(&p, "abc",
-                "{\"type\":\"https://sluice.dev/docs/errors#invalid_request\","
-                "\"title\":\"Request is not valid\",\"status\":400,\"code\":\"invalid_request\","
-                "\"detail\":\"timeout is not a duration\",\"errors\":[{\"pointer\":\"/timeout\","
-                "\"detail\":\"timeout is not a duration\"}],\"run_id\":null,\"trace_id\":\"abc\"}");
+    assert_json(
+        &p, "abc",
+        "{\"type\":\"https://sluice.dev/docs/errors#invalid_request\","
+        "\"title\":\"Request is not valid\",\"status\":400,\"code\":\"invalid_request\","
+        "\"detail\":\"timeout is not a duration\",\"errors\":[{\"pointer\":\"/timeout\","
+        "\"detail\":\"timeout is not a duration\"}],\"run_id\":null,\"trace_id\":\"abc\"}");
     problem_set(&p, PROBLEM_INVALID_FLOW, "/flow", "is no object");
     struct buf to;
 
@@ -81,28 +85,33 @@ static void a_detail_that_names_its_place_names_it_once(void **state)
 
 static void whatever_stands_in_it_the_json_holds(void **state)
 {
-    static const char *const DETAILS[] = {
-        "quote \" backslash \\ newline \n tab \t return \r bell \a escape \x1b del \x7f",
-        "not UTF-8: \xff\xc3(\xed\xa0\x80 and cut: \xe2\x82",
-        "Größe 5 € 🛒", "", "</script>",
+    static const char *const CASES[][2] = {
+        {"quote \" backslash \\ slash /", "quote \\\" backslash \\\\ slash /"},
+        {"\n\t\r\a\x1b\x7f", "\\n\\t\\r\\u0007\\u001b\\u007f"},
+        {"Größe 5 € 🛒", "Größe 5 € 🛒"},
+        {"never UTF-8: \xff\xc3(", "never UTF-8: \xef\xbf\xbd\xef\xbf\xbd("},
+        {"", ""},
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof(DETAILS) / sizeof(*DETAILS); i++) {
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(*CASES); i++) {
         struct problem p;
+        char expected[256];
         struct buf to;
-        struct json *doc = NULL;
-        char why[JSON_WHY_SIZE];
 
-        problem_set(&p, PROBLEM_INVALID_REQUEST, DETAILS[i], "%s", DETAILS[i]);
-        str_copy(p.attempt, sizeof(p.attempt), DETAILS[i]);
+        problem_set(&p, PROBLEM_INVALID_REQUEST, "/a", "%s", CASES[i][0]);
+        str_copy(p.attempt, sizeof(p.attempt), CASES[i][0]);
         buf_init(&to, 8192);
-        problem_json(&p, DETAILS[i], &to);
+        problem_json(&p, CASES[i][0], &to);
         assert_null(strchr(to.at, '\n'));
-        assert_false(failed(json_parse(&doc, buf_bytes(&to), why, sizeof(why))));
-        if (str_is_utf8(bytes_str(DETAILS[i])))
-            assert_string_equal(json_str(json_get(doc, "detail")), DETAILS[i]);
-        json_free(&doc);
+        assert_true(str_is_utf8(buf_bytes(&to)));
+        str_format(expected, sizeof(expected), "\"pointer\":\"/a\",\"detail\":\"%s\"",
+                   CASES[i][1]);
+        assert_non_null(strstr(to.at, expected));
+        if (CASES[i][0][0] != '\0') {
+            str_format(expected, sizeof(expected), "\"try\":\"%s\"}]", CASES[i][1]);
+            assert_non_null(strstr(to.at, expected));
+        }
         buf_deinit(&to);
     }
 }

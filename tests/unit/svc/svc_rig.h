@@ -378,6 +378,13 @@ static inline struct err rig_op_next(struct bus_op *op, const struct bus_reply *
     return failed(r->err) ? r->err : bus_op_done(op);
 }
 
+/* The loop stood still meanwhile: its clock, too. */
+static inline void rig_op_start(struct rig_bus *b, struct rig_op *o)
+{
+    uv_update_time(&b->loop);
+    bus_op_start(b->bus, &o->op, RIG_OP_MAGIC, "rig", 0, rig_op_end);
+}
+
 static inline struct err rig_op_run(struct rig_bus *b, struct rig_op *o)
 {
     for (uint64_t end = clk_mono_ms() + RIG_WAIT_MS; !o->ended; usleep(500)) {
@@ -393,7 +400,7 @@ static inline struct err rig_api(struct rig_bus *b, const char *call, const char
 {
     struct rig_op o = {.to = to};
 
-    bus_op_start(b->bus, &o.op, RIG_OP_MAGIC, "rig", 0, rig_op_end);
+    rig_op_start(b, &o);
     bus_api(&o.op, call, bytes_str(body), rig_op_next);
     return rig_op_run(b, &o);
 }
@@ -404,7 +411,7 @@ static inline struct err rig_request(struct rig_bus *b, const char *subject, con
     struct bus_out out = {.subject = subject, .body = bytes_str(body)};
     struct rig_op o    = {.to = to};
 
-    bus_op_start(b->bus, &o.op, RIG_OP_MAGIC, "rig", 0, rig_op_end);
+    rig_op_start(b, &o);
     bus_request(&o.op, &out, 3000, rig_op_next);
     return rig_op_run(b, &o);
 }
@@ -414,7 +421,7 @@ static inline struct err rig_kv_get(struct rig_bus *b, const char *bucket, const
 {
     struct rig_op o = {.to = to};
 
-    bus_op_start(b->bus, &o.op, RIG_OP_MAGIC, "rig", 0, rig_op_end);
+    rig_op_start(b, &o);
     bus_kv_get(&o.op, bucket, key, rig_op_next);
     return rig_op_run(b, &o);
 }
@@ -423,7 +430,7 @@ static inline struct err rig_kv_delete(struct rig_bus *b, const char *bucket, co
 {
     struct rig_op o = {.to = NULL};
 
-    bus_op_start(b->bus, &o.op, RIG_OP_MAGIC, "rig", 0, rig_op_end);
+    rig_op_start(b, &o);
     bus_kv_delete(&o.op, bucket, key, BUS_ANY, rig_op_next);
     return rig_op_run(b, &o);
 }

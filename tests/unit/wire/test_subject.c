@@ -39,7 +39,6 @@ static void each_subject_reads_as_the_protocol_says(void **state)
     assert_string_equal(subject_dead_run(at, "acme", RUN), "sluice.dead.acme.run-" RUN);
     assert_string_equal(subject_grants(at, 0), "sluice.grants.0");
     assert_string_equal(subject_permit(at, "chrome"), "sluice.permit.chrome");
-    assert_string_equal(subject_permit_report(at, "chrome"), "sluice.permit-report.chrome");
     assert_string_equal(subject_holds(at, "bw-x2"), "sluice.worker.bw-x2.holds");
     assert_string_equal(subject_status(at, "bw-x2"), "sluice.worker.bw-x2.status");
     assert_string_equal(subject_state_depth(at, 1), "sluice.state.depth.1");
@@ -70,7 +69,8 @@ static void the_longest_names_fit(void **state)
 
 static void what_is_no_name_stands_in_no_subject(void **state)
 {
-    static const char *const BAD[] = {"", "a.b", "*", ">", "a b", "a\n", LONGEST "x", "ä", NULL};
+    static const char *const BAD[] = {"",    "a.b",       "*", ">", "a b",
+                                      "a\n", LONGEST "x", "ä", NULL};
     static size_t i; /* outlives the jumps */
     char at[SUBJECT_SIZE];
 

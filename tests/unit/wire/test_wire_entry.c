@@ -52,57 +52,80 @@ static void assert_headers(const struct entry *e, const char *expected)
 }
 
 #define HOLDER \
-    "Sluice-Worker: bw-6f9c-x2\nSluice-Lease: 00000000deadbeef\nSluice-Wake: 0\nSluice-Job: 184\n"
+    "Sluice-Worker: bw-6f9c-x2\nSluice-Lease: 00000000deadbeef\nSluice-Wake: 0\nSluice-Job: " \
+    "184\n"
 #define OF_HOLDER .worker = "bw-6f9c-x2", .token = 0xdeadbeef, .job = 184
 
 static void each_kind_says_what_the_protocol_says(void **state)
 {
     (void)state;
     assert_headers(
-        &(struct entry){
-            .kind = ENTRY_PLAN,
-            .plan = {.tenant = "acme", .run = RUN, .flow_name = "hn@3", .lane = "bulk", .pool = "eu",
-                     .key = "nightly 42", .lock = "cart", .upstream = "multion",
-                     .not_before_ms = 250, .start_within_ms = 90000, .timeout_ms = 7200000,
-                     .parent = RUN, .root = RUN,
-                     .labels = bytes_str("{\"order\":\"123\", \"who\":\"ann\"}"),
-                     .trace  = "00-4bf9-01"}},
+        &(struct entry){.kind = ENTRY_PLAN,
+                        .plan = {.tenant          = "acme",
+                                 .run             = RUN,
+                                 .flow_name       = "hn@3",
+                                 .lane            = "bulk",
+                                 .pool            = "eu",
+                                 .key             = "nightly 42",
+                                 .lock            = "cart",
+                                 .upstream        = "multion",
+                                 .not_before_ms   = 250,
+                                 .start_within_ms = 90000,
+                                 .timeout_ms      = 7200000,
+                                 .parent          = RUN,
+                                 .root            = RUN,
+                                 .labels = bytes_str("{\"order\":\"123\", \"who\":\"ann\"}"),
+                                 .trace  = "00-4bf9-01"}},
         "Sluice-Kind: PLAN\nSluice-Flow: hn@3\nSluice-Lane: bulk\nSluice-Pool: eu\n"
         "Sluice-Key: nightly 42\nSluice-Lock: cart\nSluice-Upstream: multion\n"
         "Sluice-Not-Before: 250ms\nSluice-Start-Within: 90s\nSluice-Deadline: 2h\n"
         "Sluice-Parent: " RUN "\nSluice-Root: " RUN "\nSluice-Labels: order=123;who=ann\n"
         "traceparent: 00-4bf9-01\n");
     assert_headers(&(struct entry){.kind = ENTRY_ACCEPTED}, "Sluice-Kind: ACCEPTED\n");
-    assert_headers(
-        &(struct entry){.kind = ENTRY_REJECTED, .end = {.status = STATUS_FAILED, .code = "queue_full"}},
-        "Sluice-Kind: REJECTED\nSluice-Result: failed\nSluice-Code: queue_full\n");
+    assert_headers(&(struct entry){.kind = ENTRY_REJECTED,
+                                   .end  = {.status = STATUS_FAILED, .code = "queue_full"}},
+                   "Sluice-Kind: REJECTED\nSluice-Result: failed\nSluice-Code: queue_full\n");
     assert_headers(&(struct entry){.kind = ENTRY_LEASED, OF_HOLDER, .lease = {.tries = 2}},
                    "Sluice-Kind: LEASED\n" HOLDER "Sluice-Try: 2\n");
-    assert_headers(&(struct entry){.kind = ENTRY_RELEASED, OF_HOLDER, .lease = {.why = "drain"}},
-                   "Sluice-Kind: RELEASED\n" HOLDER);
-    assert_headers(&(struct entry){.kind = ENTRY_OPENED, OF_HOLDER,
-                                   .session = {.session = "s" RUN, .upstream = "chrome",
-                                               .remote_id = "secret", .endpoint = "http://x",
-                                               .status = 200, .ms = 400}},
+    assert_headers(
+        &(struct entry){.kind = ENTRY_RELEASED, OF_HOLDER, .lease = {.why = "drain"}},
+        "Sluice-Kind: RELEASED\n" HOLDER);
+    assert_headers(&(struct entry){.kind = ENTRY_OPENED,
+                                   OF_HOLDER,
+                                   .session = {.session   = "s" RUN,
+                                               .upstream  = "chrome",
+                                               .remote_id = "secret",
+                                               .endpoint  = "http://x",
+                                               .status    = 200,
+                                               .ms        = 400}},
                    "Sluice-Kind: OPENED\n" HOLDER "Sluice-Session: s" RUN
                    "\nSluice-Upstream: chrome\nSluice-Status: 200\nSluice-Ms: 400\n");
+    assert_headers(&(struct entry){.kind = ENTRY_OUTCOME,
+                                   OF_HOLDER,
+                                   .step = {.step     = "add_to_cart",
+                                            .attempt  = 1,
+                                            .result   = RESULT_OK,
+                                            .upstream = "multion",
+                                            .endpoint = "/web/browse",
+                                            .status   = 200,
+                                            .ms       = 8412,
+                                            .session  = "s" RUN,
+                                            .note = "Added \"USB-C cable 2 m\" to the cart"}},
+                   "Sluice-Kind: OUTCOME\n" HOLDER "Sluice-Step: add_to_cart\nSluice-Try: 1\n"
+                   "Sluice-Result: ok\nSluice-Upstream: multion\nSluice-Endpoint: /web/browse\n"
+                   "Sluice-Status: 200\nSluice-Ms: 8412\nSluice-Session: s" RUN
+                   "\nSluice-Note: Added \"USB-C cable 2 m\" to the cart\n");
     assert_headers(
-        &(struct entry){.kind = ENTRY_OUTCOME, OF_HOLDER,
-                        .step = {.step = "add_to_cart", .attempt = 1, .result = RESULT_OK,
-                                 .upstream = "multion", .endpoint = "/web/browse", .status = 200,
-                                 .ms = 8412, .session = "s" RUN,
-                                 .note = "Added \"USB-C cable 2 m\" to the cart"}},
-        "Sluice-Kind: OUTCOME\n" HOLDER "Sluice-Step: add_to_cart\nSluice-Try: 1\n"
-        "Sluice-Result: ok\nSluice-Upstream: multion\nSluice-Endpoint: /web/browse\n"
-        "Sluice-Status: 200\nSluice-Ms: 8412\nSluice-Session: s" RUN
-        "\nSluice-Note: Added \"USB-C cable 2 m\" to the cart\n");
-    assert_headers(&(struct entry){.kind = ENTRY_WAITING, OF_HOLDER,
-                                   .waiting = {.on = ON_UPSTREAM, .due_ms = 60000, .upstream = "m"}},
-                   "Sluice-Kind: WAITING\n" HOLDER
-                   "Sluice-On: upstream\nSluice-Due: 1m\nSluice-Upstream: m\n");
-    assert_headers(&(struct entry){.kind = ENTRY_END, OF_HOLDER,
+        &(struct entry){.kind = ENTRY_WAITING,
+                        OF_HOLDER,
+                        .waiting = {.on = ON_UPSTREAM, .due_ms = 60000, .upstream = "m"}},
+        "Sluice-Kind: WAITING\n" HOLDER
+        "Sluice-On: upstream\nSluice-Due: 1m\nSluice-Upstream: m\n");
+    assert_headers(&(struct entry){.kind = ENTRY_END,
+                                   OF_HOLDER,
                                    .end = {.status = STATUS_FAILED, .code = "step_timeout"}},
-                   "Sluice-Kind: END\n" HOLDER "Sluice-Result: failed\nSluice-Code: step_timeout\n");
+                   "Sluice-Kind: END\n" HOLDER
+                   "Sluice-Result: failed\nSluice-Code: step_timeout\n");
     assert_headers(&(struct entry){.kind = ENTRY_END, .end = {.status = STATUS_EXPIRED}},
                    "Sluice-Kind: END\nSluice-Result: expired\n"); /* nobody ever held it */
     assert_headers(
@@ -137,8 +160,12 @@ static void nothing_in_a_value_breaks_a_header(void **state)
     assert_note("one\r\nNats-Rollup: all\r\n\r\nbody", "one  Nats-Rollup: all    body");
     assert_note("a\x1b[31mred\x07", "a [31mred");
     assert_note("\t tab \t", "tab");
-    assert_note("del\x7f" "ete", "del ete");
-    assert_note("c1 \xc2\x9b" "31m", "c1  31m");              /* CSI in one character */
+    assert_note("del\x7f"
+                "ete",
+                "del ete");
+    assert_note("c1 \xc2\x9b"
+                "31m",
+                "c1  31m"); /* CSI in one character */
     assert_note("line\xe2\x80\xa8paragraph\xe2\x80\xa9.", "line paragraph .");
     assert_note("bad \xff\xc3, \xed\xa0\x80", "bad ??, ???"); /* never UTF-8 */
     assert_note("cut \xe2\x82", "cut ??");
@@ -176,7 +203,7 @@ static void every_value_has_a_largest_size(void **state)
     memset(huge, 'x', 100000);
     struct entry e = {.kind = ENTRY_PLAN,
                       .plan = {.flow_name = huge, .key = huge, .trace = huge, .lock = huge}};
-    struct made m = made_of(&e);
+    struct made m  = made_of(&e);
 
     for (size_t i = 0; i < m.count; i++)
         assert_true(strlen(m.at[i].value) <= ENTRY_HEADER_VALUE_MAX);
@@ -240,10 +267,19 @@ static void headers_give_back_what_they_hold(void **state)
 {
     struct entry e = {
         .kind = ENTRY_PLAN,
-        .plan = {.flow_name = "hn@3", .lane = "bulk", .pool = "eu", .key = "k", .lock = "cart",
-                 .upstream = "multion", .not_before_ms = 250, .start_within_ms = 90000,
-                 .timeout_ms = UINT64_MAX, .parent = RUN, .root = RUN,
-                 .labels = bytes_str("{\"order\":\"a \\\"b\\\" \\\\\",\"empty\":\"\"}"), .trace = "t"}};
+        .plan = {.flow_name       = "hn@3",
+                 .lane            = "bulk",
+                 .pool            = "eu",
+                 .key             = "k",
+                 .lock            = "cart",
+                 .upstream        = "multion",
+                 .not_before_ms   = 250,
+                 .start_within_ms = 90000,
+                 .timeout_ms      = UINT64_MAX,
+                 .parent          = RUN,
+                 .root            = RUN,
+                 .labels = bytes_str("{\"order\":\"a \\\"b\\\" \\\\\",\"empty\":\"\"}"),
+                 .trace  = "t"}};
     struct entry back;
     struct made m = made_of(&e);
 
@@ -265,10 +301,19 @@ static void headers_give_back_what_they_hold(void **state)
     assert_string_equal(back.plan.tenant, "");
     arena_free(&m.arena);
 
-    e = (struct entry){.kind = ENTRY_OUTCOME, OF_HOLDER, .wake = 4,
-                       .step = {.step = "a", .attempt = 2, .result = RESULT_INDETERMINATE,
-                                .code = "c", .upstream = "u", .endpoint = "/e", .status = 500,
-                                .ms = 9, .session = "s1", .note = "n"}};
+    e = (struct entry){.kind = ENTRY_OUTCOME,
+                       OF_HOLDER,
+                       .wake = 4,
+                       .step = {.step     = "a",
+                                .attempt  = 2,
+                                .result   = RESULT_INDETERMINATE,
+                                .code     = "c",
+                                .upstream = "u",
+                                .endpoint = "/e",
+                                .status   = 500,
+                                .ms       = 9,
+                                .session  = "s1",
+                                .note     = "n"}};
     m = made_of(&e);
     wire_entry_from_headers(&back, get, &m, m.arena);
     assert_int_equal(back.kind, ENTRY_OUTCOME);
@@ -284,14 +329,16 @@ static void headers_give_back_what_they_hold(void **state)
     assert_string_equal(back.step.note, "n");
     arena_free(&m.arena);
 
-    e = (struct entry){.kind = ENTRY_WAITING, OF_HOLDER,
+    e = (struct entry){.kind = ENTRY_WAITING,
+                       OF_HOLDER,
                        .waiting = {.on = ON_SIGNAL, .due_ms = 1, .upstream = "u"}};
     m = made_of(&e);
     wire_entry_from_headers(&back, get, &m, m.arena);
     assert_true(back.waiting.on == ON_SIGNAL && back.waiting.due_ms == 1);
     arena_free(&m.arena);
 
-    e = (struct entry){.kind = ENTRY_END, .end = {.status = STATUS_CANCELLED, .code = "cancelled"}};
+    e = (struct entry){.kind = ENTRY_END,
+                       .end  = {.status = STATUS_CANCELLED, .code = "cancelled"}};
     m = made_of(&e);
     wire_entry_from_headers(&back, get, &m, m.arena);
     assert_true(back.end.status == STATUS_CANCELLED && back.token == 0);
@@ -308,12 +355,17 @@ static void headers_give_back_what_they_hold(void **state)
 
 static void headers_of_a_stranger_are_taken_for_little(void **state)
 {
-    struct made m = {.arena = arena_new(), .count = 9,
-                     .at = {{"Sluice-Kind", "PLAN"}, {"Sluice-Pool", "a.b"}, {"Sluice-Lane", "fast"},
-                            {"Sluice-Flow", "> *"}, {"Sluice-Parent", "p"},
-                            {"Sluice-Deadline", "soon"}, {"Sluice-Labels", ";;=x;a;b=1;=;c="},
-                            {"Nats-Sequence", "184467"},
-                            {"Nats-Time-Stamp", "2026-11-21T09:09:42.833610479Z"}}};
+    struct made m = {.arena = arena_new(),
+                     .count = 9,
+                     .at    = {{"Sluice-Kind", "PLAN"},
+                               {"Sluice-Pool", "a.b"},
+                               {"Sluice-Lane", "fast"},
+                               {"Sluice-Flow", "> *"},
+                               {"Sluice-Parent", "p"},
+                               {"Sluice-Deadline", "soon"},
+                               {"Sluice-Labels", ";;=x;a;b=1;=;c="},
+                               {"Nats-Sequence", "184467"},
+                               {"Nats-Time-Stamp", "2026-11-21T09:09:42.833610479Z"}}};
     struct entry e;
 
     (void)state;
@@ -328,12 +380,12 @@ static void headers_of_a_stranger_are_taken_for_little(void **state)
     assert_true(e.seq == 184467);
     assert_true(e.stored_ms == 1795252182833);
 
-    m.count    = 5;
-    m.at[0]    = (struct entry_header){"Sluice-Kind", "LEASED"};
-    m.at[1]    = (struct entry_header){"Sluice-Lease", "xyz"};
-    m.at[2]    = (struct entry_header){"Sluice-Wake", "99999999999"};
-    m.at[3]    = (struct entry_header){"Sluice-Job", "-1"};
-    m.at[4]    = (struct entry_header){"Sluice-Worker", "a b"};
+    m.count = 5;
+    m.at[0] = (struct entry_header){"Sluice-Kind", "LEASED"};
+    m.at[1] = (struct entry_header){"Sluice-Lease", "xyz"};
+    m.at[2] = (struct entry_header){"Sluice-Wake", "99999999999"};
+    m.at[3] = (struct entry_header){"Sluice-Job", "-1"};
+    m.at[4] = (struct entry_header){"Sluice-Worker", "a b"};
     wire_entry_from_headers(&e, get, &m, m.arena);
     assert_int_equal(e.kind, ENTRY_LEASED);
     assert_true(e.token == 0 && e.wake == 0 && e.job == 0);

@@ -28,8 +28,8 @@ static void every_message_goes_there_and_back(void **state)
         buf_init(&protobuf, 1 << 20);
         buf_init(&back, 1 << 20);
         sample_message(d, &json);
-        assert_false(
-            failed(wire_protobuf_of(d->short_name, buf_bytes(&json), &protobuf, why, WHY_SIZE)));
+        assert_false(failed(
+            wire_protobuf_of(d->short_name, buf_bytes(&json), &protobuf, why, WHY_SIZE)));
         assert_false(
             failed(wire_json_of(d->short_name, buf_bytes(&protobuf), &back, why, WHY_SIZE)));
         assert_string_equal(back.at, json.at);
@@ -37,7 +37,7 @@ static void every_message_goes_there_and_back(void **state)
         buf_deinit(&protobuf);
         buf_deinit(&back);
     }
-    assert_int_equal(n, 27); /* all of proto/ */
+    assert_int_equal(n, 28); /* all of proto/ */
 }
 
 /* Through protobuf and back: what a JSON user's message is to a JSON reader. */
@@ -60,9 +60,11 @@ static void assert_becomes(const char *message, const char *json, const char *ex
 static void the_users_json_is_taken_over_as_it_stands(void **state)
 {
     (void)state;
-    assert_becomes("Submit", " { \"flow\" : \"amazon\" , \"input\":{ \"a b\" : [ 1.50, 1e3 , -0 ] } } ",
+    assert_becomes("Submit",
+                   " { \"flow\" : \"amazon\" , \"input\":{ \"a b\" : [ 1.50, 1e3 , -0 ] } } ",
                    "{\"flow\":\"amazon\",\"input\":{\"a b\":[1.50,1e3,-0]}}");
-    assert_becomes("Submit", "{\"input\":12345678901234567.25}", "{\"input\":12345678901234567.25}");
+    assert_becomes("Submit", "{\"input\":12345678901234567.25}",
+                   "{\"input\":12345678901234567.25}");
     assert_becomes("Submit", "{\"input\":\"a  b\\\" } , {\",\"key\":\"k\"}",
                    "{\"input\":\"a  b\\\" } , {\",\"key\":\"k\"}");
     assert_becomes("Submit", "{\"input\":[],\"flow\":{},\"labels\":\"\"}",
@@ -78,8 +80,8 @@ static void what_is_absent_stays_absent(void **state)
 {
     (void)state;
     assert_becomes("Submit", "{}", "{}");
-    assert_becomes("Submit", "{\"flow\":null,\"key\":null,\"dry_run\":null,\"session_id\":null}",
-                   "{}");
+    assert_becomes("Submit",
+                   "{\"flow\":null,\"key\":null,\"dry_run\":null,\"session_id\":null}", "{}");
     assert_becomes("Submit", "{\"key\":\"\",\"dry_run\":false}", "{}");
     assert_becomes("PermitAsk", "{\"keys\":[]}", "{}");
     assert_becomes("Entry", "{\"plan\":{}}", "{\"plan\":{}}"); /* there, and empty */
@@ -113,7 +115,8 @@ static void a_wrong_type_is_refused_by_its_place(void **state)
 {
     (void)state;
     assert_refused("Submit", "{\"key\":5}", "key must be a string, is a number");
-    assert_refused("Submit", "{\"dry_run\":\"yes\"}", "dry_run must be true or false, is a string");
+    assert_refused("Submit", "{\"dry_run\":\"yes\"}",
+                   "dry_run must be true or false, is a string");
     assert_refused("Run", "{\"tries\":\"5\"}", "tries must be a whole number, is a string");
     assert_refused("Run", "{\"tries\":1.5}", "tries must be a whole number, is a number");
     assert_refused("Run", "{\"tries\":-1}", "tries is out of range");
@@ -134,7 +137,8 @@ static void a_wrong_type_is_refused_by_its_place(void **state)
     assert_refused("PermitAsk", "{\"keys\":[5]}", "keys[0] must be an object, is a number");
     assert_refused("Entry", "{\"plan\":5}", "plan must be an object, is a number");
     assert_refused("Entry", "{\"step\":{\"artifacts\":[\"a\",null]}}", NULL);
-    assert_refused("Entry", "{\"plan\":{\"tenant\":5}}", "plan.tenant must be a string, is a number");
+    assert_refused("Entry", "{\"plan\":{\"tenant\":5}}",
+                   "plan.tenant must be a string, is a number");
     assert_refused("Submit", "[]", "it must be an object, is an array");
     assert_refused("Submit", "5", NULL);
     assert_refused("Submit", "", NULL);
@@ -156,7 +160,8 @@ static void deep_json_is_an_error_and_no_crash(void **state)
     buf_deinit(&json);
 }
 
-static void assert_shown(const char *message, const char *protobuf, size_t len, const char *expected)
+static void assert_shown(const char *message, const char *protobuf, size_t len,
+                         const char *expected)
 {
     char why[WHY_SIZE];
     struct buf to;
@@ -179,7 +184,7 @@ static void bytes_that_are_no_json_are_shown_as_text(void **state)
     SHOWN("Submit", "\x0a\x00", "{}");
     SHOWN("Which", "\x0a\x02\xc3(", "{\"run_id\":\"\xef\xbf\xbd(\"}");
     SHOWN("Ticket", "\x40\x63", "{\"cause\":99}"); /* a word of tomorrow */
-    SHOWN("Ticket", "\xba\x06\x03xyz", "{}");       /* a field of tomorrow */
+    SHOWN("Ticket", "\xba\x06\x03xyz", "{}");      /* a field of tomorrow */
     assert_becomes("Ticket", "{\"cause\":99}", "{\"cause\":99}");
 }
 
@@ -190,10 +195,12 @@ static void bytes_that_are_no_message_are_refused(void **state)
 
     (void)state;
     buf_init(&to, 1 << 20);
-    assert_int_equal(wire_json_of("Run", bytes_str("\x0a\x7f"), &to, why, WHY_SIZE).kind, ERR_REJECT);
+    assert_int_equal(wire_json_of("Run", bytes_str("\x0a\x7f"), &to, why, WHY_SIZE).kind,
+                     ERR_REJECT);
     assert_string_equal(why, "the bytes are not a protobuf message Run");
     assert_int_equal(wire_json_of("Run", bytes_str("{}"), &to, why, WHY_SIZE).kind, ERR_REJECT);
-    assert_int_equal(wire_json_of("Nothing", bytes_str(""), &to, why, WHY_SIZE).kind, ERR_REJECT);
+    assert_int_equal(wire_json_of("Nothing", bytes_str(""), &to, why, WHY_SIZE).kind,
+                     ERR_REJECT);
     assert_int_equal(to.len, 0);
     buf_deinit(&to);
 }
@@ -205,7 +212,11 @@ static void a_small_buf_is_said(void **state)
 
     (void)state;
     buf_init(&to, 8);
-    assert_int_equal(wire_json_of("Which", bytes_str("\x0a\x04""abcd"), &to, why, WHY_SIZE).kind,
+    assert_int_equal(wire_json_of("Which",
+                                  bytes_str("\x0a\x04"
+                                            "abcd"),
+                                  &to, why, WHY_SIZE)
+                         .kind,
                      ERR_FULL);
     buf_deinit(&to);
     buf_init(&to, 3);

@@ -22,12 +22,19 @@ void must_fail(const char *what, const char *file, int line)
 static void an_ask_comes_back_and_the_witness_reads_it(void **state)
 {
     struct permit_ask ask = {
-        .id = ID, .tenant = "acme", .run = ID, .step = "add to cart", .session = "s" ID,
-        .lane = LANE_REALTIME, .key_count = PERMIT_KEYS_MAX, .wait_ms = 5000, .lifetime_ms = UINT32_MAX,
-        .keys = {{.name = "multion", .rate = true, .in_flight = true},
-                 {.name = "site:shop.example", .in_flight = true},
-                 {.name = "c", .session_open = true, .session_use = true},
-                 {.close = true}},
+        .id          = ID,
+        .tenant      = "acme",
+        .run         = ID,
+        .step        = "add to cart",
+        .session     = "s" ID,
+        .lane        = LANE_REALTIME,
+        .key_count   = PERMIT_KEYS_MAX,
+        .wait_ms     = 5000,
+        .lifetime_ms = UINT32_MAX,
+        .keys        = {{.name = "multion", .rate = true, .in_flight = true},
+                        {.name = "site:shop.example", .in_flight = true},
+                        {.name = "c", .session_open = true, .session_use = true},
+                        {.close = true}},
     };
     struct permit_ask back;
     struct buf body;
@@ -69,7 +76,7 @@ static void an_ask_comes_back_and_the_witness_reads_it(void **state)
     buf_deinit(&body);
 }
 
-static Sluice__V1__PermitKey key = SLUICE__V1__PERMIT_KEY__INIT;
+static Sluice__V1__PermitKey key      = SLUICE__V1__PERMIT_KEY__INIT;
 static Sluice__V1__PermitKey *keys[5] = {&key, &key, &key, &key, &key};
 
 static struct err read_ask_of(Sluice__V1__PermitAsk *m)
@@ -79,7 +86,8 @@ static struct err read_ask_of(Sluice__V1__PermitAsk *m)
     struct permit_ask ask;
 
     envelope.ask = m;
-    return wire_read_permit_ask(&ask, bytes_of(body, sluice__v1__permit_request__pack(&envelope, body)));
+    return wire_read_permit_ask(
+        &ask, bytes_of(body, sluice__v1__permit_request__pack(&envelope, body)));
 }
 
 static void an_ask_that_is_none_is_refused(void **state)
@@ -116,8 +124,13 @@ static void an_ask_that_is_none_is_refused(void **state)
 
 static void a_grant_comes_back_and_the_witness_reads_it(void **state)
 {
-    struct permit_grant g = {.id = ID, .why = "upstream_limited", .ok = true, .probe = true,
-                             .waited_ms = 1, .retry_after_ms = UINT32_MAX, .log_seq = UINT64_MAX};
+    struct permit_grant g = {.id             = ID,
+                             .why            = "upstream_limited",
+                             .ok             = true,
+                             .probe          = true,
+                             .waited_ms      = 1,
+                             .retry_after_ms = UINT32_MAX,
+                             .log_seq        = UINT64_MAX};
     struct permit_grant back;
     struct buf body;
 
@@ -141,9 +154,15 @@ static void a_grant_comes_back_and_the_witness_reads_it(void **state)
 
 static void a_report_comes_back_and_the_witness_reads_it(void **state)
 {
-    struct permit_report r = {.id = ID, .name = "multion", .session = "s" ID, .status = 429,
-                              .retry_after_ms = 30000, .ms = 12, .call_class = CALL_UNSENT,
-                              .session_opened = true, .session_closed = true};
+    struct permit_report r = {.id             = ID,
+                              .name           = "multion",
+                              .session        = "s" ID,
+                              .status         = 429,
+                              .retry_after_ms = 30000,
+                              .ms             = 12,
+                              .call_class     = CALL_UNSENT,
+                              .session_opened = true,
+                              .session_closed = true};
     struct permit_report back;
     struct buf body;
 
@@ -161,15 +180,21 @@ static void a_report_comes_back_and_the_witness_reads_it(void **state)
     assert_true(m && m->report && !m->ask);
     assert_int_equal(m->report->call_class, SLUICE__V1__CALL_CLASS__CALL_CLASS_UNSENT);
     sluice__v1__permit_request__free_unpacked(m, NULL);
-    assert_int_equal(wire_read_permit_ask(&(struct permit_ask){.wait_ms = 0}, buf_bytes(&body)).kind, ERR_REJECT);
+    assert_int_equal(
+        wire_read_permit_ask(&(struct permit_ask){.wait_ms = 0}, buf_bytes(&body)).kind,
+        ERR_REJECT);
     buf_deinit(&body);
 }
 
 static void a_grant_batch_comes_back_and_the_witness_reads_it(void **state)
 {
     struct grant_record records[20];
-    struct grant_batch batch = {.snapshot = true, .epoch = UINT64_MAX, .part = 2, .parts = 3,
-                                .records = records, .count = 20};
+    struct grant_batch batch = {.snapshot = true,
+                                .epoch    = UINT64_MAX,
+                                .part     = 2,
+                                .parts    = 3,
+                                .records  = records,
+                                .count    = 20};
     struct grant_batch back;
     AUTO(arena_free) struct arena *arena = arena_new();
     struct buf body;
@@ -186,11 +211,11 @@ static void a_grant_batch_comes_back_and_the_witness_reads_it(void **state)
         strcpy(r->session, "s" ID);
         strcpy(r->why, "402 Payment Required: \"credit\"");
         r->in_flight = r->session_open = r->session_use = r->rate = true;
-        r->lifetime_ms = (uint32_t)i + 1;
-        r->mode        = PERMIT_MODE_RAMP;
-        r->until_ms    = UINT64_MAX;
-        r->at_ms       = 1;
-        r->since_ms    = 2;
+        r->lifetime_ms                                            = (uint32_t)i + 1;
+        r->mode                                                   = PERMIT_MODE_RAMP;
+        r->until_ms                                               = UINT64_MAX;
+        r->at_ms                                                  = 1;
+        r->since_ms                                               = 2;
     }
     buf_init(&body, 1 << 20);
     wire_write_grant_batch(&batch, &body);
@@ -232,7 +257,7 @@ static void a_grant_batch_comes_back_and_the_witness_reads_it(void **state)
 
 static void an_empty_batch_is_one(void **state)
 {
-    struct grant_batch batch = {.epoch = 1}, back;
+    struct grant_batch batch             = {.epoch = 1}, back;
     AUTO(arena_free) struct arena *arena = arena_new();
     struct buf body;
 
@@ -243,7 +268,8 @@ static void an_empty_batch_is_one(void **state)
     assert_true(back.epoch == 1 && back.count == 0 && !back.snapshot);
     buf_deinit(&body);
     assert_int_equal(wire_read_grant_batch(&back, bytes_str(""), arena).kind, ERR_REJECT);
-    assert_int_equal(wire_read_grant_batch(&back, bytes_str("\x08\x02"), arena).kind, ERR_REJECT);
+    assert_int_equal(wire_read_grant_batch(&back, bytes_str("\x08\x02"), arena).kind,
+                     ERR_REJECT);
 }
 
 static void a_batch_has_an_end(void **state)
@@ -270,8 +296,8 @@ static void a_record_of_tomorrow_has_no_op(void **state)
     struct grant_batch back;
 
     (void)state;
-    assert_false(failed(wire_read_grant_batch(
-        &back, bytes_of("\x08\x01\x32\x04\x08\x63\x58\x63", 8), arena)));
+    assert_false(failed(
+        wire_read_grant_batch(&back, bytes_of("\x08\x01\x32\x04\x08\x63\x58\x63", 8), arena)));
     assert_int_equal(back.count, 1);
     assert_int_equal(back.records[0].op, GRANT_NONE);
     assert_int_equal(back.records[0].mode, PERMIT_MODE_NONE);

@@ -51,10 +51,10 @@ static struct json *config_of(const char *name, render_fn *render,
 }
 
 static const char *const ALL[] = {
-    "SLUICE_JOURNAL", "SLUICE_PENDING", "SLUICE_JOBS", "SLUICE_RESULTS", "SLUICE_DEAD",
-    "SLUICE_GRANTS", "SLUICE_ALERTS", "KV_sluice_tenants", "KV_sluice_upstreams",
-    "KV_sluice_flows", "KV_sluice_sessions", "KV_sluice_locks", "KV_sluice_pools",
-    "KV_sluice_leaders", "OBJ_sluice_artifacts",
+    "SLUICE_JOURNAL",      "SLUICE_PENDING",    "SLUICE_JOBS",          "SLUICE_RESULTS",
+    "SLUICE_DEAD",         "SLUICE_GRANTS",     "SLUICE_ALERTS",        "KV_sluice_tenants",
+    "KV_sluice_upstreams", "KV_sluice_flows",   "KV_sluice_sessions",   "KV_sluice_locks",
+    "KV_sluice_pools",     "KV_sluice_leaders", "OBJ_sluice_artifacts",
 };
 
 static void every_stream_tells_an_operator_what_it_is(void **state)
@@ -103,7 +103,8 @@ static void only_queues_begin_at_the_clock_and_only_when_they_are_made(void **st
         struct json *updated = config_of(ALL[i], wire_stream_update, &SETTINGS);
         bool queue           = str_equal(json_str(json_get(made, "retention")), "workqueue");
 
-        assert_true(queue == (str_equal(ALL[i], STREAM_PENDING) || str_equal(ALL[i], STREAM_JOBS)));
+        assert_true(queue ==
+                    (str_equal(ALL[i], STREAM_PENDING) || str_equal(ALL[i], STREAM_JOBS)));
         assert_true(json_int(json_get(made, "first_seq")) == (queue ? SETTINGS.wall_us : 0));
         /* A first_seq in an update makes the server empty the queue at its next start. */
         assert_null(json_get(updated, "first_seq"));
@@ -176,8 +177,10 @@ static void buckets_are_as_a_client_makes_them(void **state)
     }
     struct json *c = config_of("OBJ_sluice_artifacts", wire_stream_config, &SETTINGS);
 
-    assert_string_equal(json_str(json_at(json_get(c, "subjects"), 0)), "$O.sluice_artifacts.C.>");
-    assert_string_equal(json_str(json_at(json_get(c, "subjects"), 1)), "$O.sluice_artifacts.M.>");
+    assert_string_equal(json_str(json_at(json_get(c, "subjects"), 0)),
+                        "$O.sluice_artifacts.C.>");
+    assert_string_equal(json_str(json_at(json_get(c, "subjects"), 1)),
+                        "$O.sluice_artifacts.M.>");
     assert_true(json_int(json_get(c, "max_age")) > 0);
     json_free(&c);
 }

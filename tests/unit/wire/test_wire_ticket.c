@@ -99,8 +99,7 @@ static void the_witness_reads_what_we_write(void **state)
     (void)state;
     buf_init(&body, 1024);
     wire_write_job(&job, &body);
-    Sluice__V1__Job *m =
-        sluice__v1__job__unpack(NULL, body.len, (const uint8_t *)body.at);
+    Sluice__V1__Job *m = sluice__v1__job__unpack(NULL, body.len, (const uint8_t *)body.at);
     assert_non_null(m);
     assert_non_null(m->ticket);
     assert_int_equal(m->slot, 7);
@@ -239,8 +238,12 @@ static void what_cannot_be_read_is_not_written(void **state)
 
 static void a_worker_status_comes_back_and_the_witness_reads_it(void **state)
 {
-    struct worker_status s = {.worker = LONGEST, .pool = "eu", .version = "1.2.3-rc.4+abcdef012345",
-                              .slots = 500, .busy = UINT32_MAX, .draining = true};
+    struct worker_status s = {.worker   = LONGEST,
+                              .pool     = "eu",
+                              .version  = "1.2.3-rc.4+abcdef012345",
+                              .slots    = 500,
+                              .busy     = UINT32_MAX,
+                              .draining = true};
     struct worker_status back;
     struct buf body;
 

@@ -25,14 +25,19 @@ struct other {
     size_t size;
 };
 
-#define OTHER(name) {#name, sluice_v1_##name##_fields, sizeof(sluice_v1_##name)}
+#define OTHER(name) \
+    { \
+#name, sluice_v1_##name##_fields, sizeof(sluice_v1_##name) \
+    }
 
 static const struct other OTHERS[] = {
-    OTHER(Entry), OTHER(Plan), OTHER(Lease), OTHER(Session), OTHER(Step), OTHER(Waiting),
-    OTHER(End), OTHER(Mail), OTHER(PermitKey), OTHER(PermitAsk), OTHER(PermitGrant),
-    OTHER(PermitReport), OTHER(GrantRecord), OTHER(Submit), OTHER(SubmitAnswer), OTHER(Which),
-    OTHER(Cancel), OTHER(Accepted), OTHER(Run), OTHER(FieldError), OTHER(Problem), OTHER(Ticket),
-    OTHER(Job), OTHER(WorkerStatus), OTHER(HoldsAsk), OTHER(HoldsAnswer),
+    OTHER(Entry),         OTHER(Plan),        OTHER(Lease),       OTHER(Session),
+    OTHER(Step),          OTHER(Waiting),     OTHER(End),         OTHER(Mail),
+    OTHER(PermitKey),     OTHER(PermitAsk),   OTHER(PermitGrant), OTHER(PermitReport),
+    OTHER(PermitRequest), OTHER(GrantRecord), OTHER(Submit),      OTHER(SubmitAnswer),
+    OTHER(Which),         OTHER(Cancel),      OTHER(Accepted),    OTHER(Run),
+    OTHER(FieldError),    OTHER(Problem),     OTHER(Ticket),      OTHER(Job),
+    OTHER(WorkerStatus),  OTHER(HoldsAsk),    OTHER(HoldsAnswer),
     /* GrantBatch has a callback: test_wire_permit.c */
 };
 
@@ -71,8 +76,8 @@ static void the_libraries_agree_on_every_field(void **state)
         buf_init(&json, 1 << 16);
         buf_init(&body, 1 << 16);
         sample_message(wire_message_find(OTHERS[i].name), &json);
-        assert_false(
-            failed(wire_protobuf_of(OTHERS[i].name, buf_bytes(&json), &body, why, sizeof(why))));
+        assert_false(failed(
+            wire_protobuf_of(OTHERS[i].name, buf_bytes(&json), &body, why, sizeof(why))));
         assert_true(body.len > 0);
         assert_both_agree(&OTHERS[i], buf_bytes(&body));
         buf_deinit(&json);

@@ -1,0 +1,315 @@
+#include "svc_rig.h"
+
+#include "svc/svc_leader.h"
+
+enum { TTL_MS = 2000, KEY_SIZE = 32 };
+
+/* ---- the candidate: this program again -------------------------------------------------------------- */
+
+struct demo {
+    struct svc *svc;
+    struct svc_leader *leader;
+    bool said;
+};
+
+static void say_number(const char *text, uint64_t n)
+{
+    printf("%s %llu\n", text, (unsigned long long)n);
+    fflush(stdout);
+}
+
+static void won(void *self, uint64_t epoch)
+{
+    struct demo *d = self;
+
+    say_number(svc_leader_is(d->leader) ? "won" : "won, but is not", epoch);
+}
+
+static void lost(void *self, const char *why)
+{
+    struct demo *d = self;
+
+    printf("lost %s%s\n", why, svc_leader_is(d->leader) ? ", but still is" : "");
+    fflush(stdout);
+}
+
+/* Every 20 ms what a scheduler would do: something, if it leads. */
+static uint64_t demo_tick(void *self, uint64_t now)
+{
+    struct demo *d = self;
+
+    if (svc_leader_is(d->leader))
+        say_number("acts", svc_leader_epoch(d->leader));
+    return now + 20;
+}
+
+static void on_depose(void *self, struct bus_msg **msg)
+{
+    struct demo *d = self;
+
+    (void)msg;
+    svc_leader_deposed(d->leader, "the log refused");
+}
+
+static const struct svc_route ROUTES[] = {
+    {"demo.depose", NULL, true, on_depose},
+    {NULL, NULL, false, NULL},
+};
+
+static int demo_run(int argc, char **argv)
+{
+    static const struct svc_about about = {.name = "sluice-demo", .summary = "a candidate"};
+    struct demo d                       = {.svc = svc_new(&about, argc, argv)};
+    struct svc_leader_events on         = {won, lost, &d};
+
+    d.leader = svc_leader_new(d.svc, "demo.0", TTL_MS, &on);
+    svc_tick(d.svc, demo_tick, &d);
+    svc_serve(d.svc, ROUTES, &d);
+
+    int status = svc_run(d.svc);
+
+    svc_leader_free(&d.leader);
+    svc_free(&d.svc);
+    return status;
+}
+
+/* ---- the rig ---------------------------------------------------------------------------------- */
+
+struct rig {
+    struct rig_nats nats;
+    struct rig_child a, b;
+    struct rig_bus bus;
+    struct buf answer;
+};
+
+static int set_up(void **state)
+{
+    struct rig *r = mem_new(struct rig);
+
+    r->a.out = r->b.out = -1;
+    rig_nats_start(&r->nats);
+    rig_bus_open(&r->bus, r->nats.url);
+    buf_init(&r->answer, 1 << 16);
+    *state = r;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct rig *r = *state;
+
+    rig_bus_close(&r->bus);
+    rig_end(&r->a);
+    rig_end(&r->b);
+    rig_nats_end(&r->nats);
+    buf_deinit(&r->answer);
+    mem_free(&r);
+    return 0;
+}
+
+static void start(struct rig *r, struct rig_child *c)
+{
+    rig_start(c, r->nats.url, "candidate", NULL);
+    rig_expect(c, "msg=ready ");
+}
+
+static uint64_t epoch_of(const char *line)
+{
+    return rig_number(line, "won ");
+}
+
+/* a leads, b stands by; the epoch. */
+static uint64_t one_leads(struct rig *r)
+{
+    start(r, &r->a);
+    uint64_t epoch = epoch_of(rig_expect(&r->a, "won "));
+
+    start(r, &r->b);
+    return epoch;
+}
+
+static void drain_lines(struct rig_child *c)
+{
+    while (rig_look(c, "\x01", 50))
+        ;
+}
+
+/* ---- tests ------------------------------------------------------------------------------------ */
+
+static void one_of_two_leads_and_stays_with_its_epoch(void **state)
+{
+    struct rig *r  = *state;
+    uint64_t epoch = one_leads(r);
+    char acts[KEY_SIZE];
+
+    usleep(2 * TTL_MS * 1000);
+
+    snprintf(acts, sizeof(acts), "acts %llu", (unsigned long long)epoch);
+    drain_lines(&r->a);
+    drain_lines(&r->b);
+    assert_int_equal(rig_count(&r->a, "lost"), 0);
+    assert_int_equal(rig_count(&r->a, "won "), 1);
+    assert_true(rig_count(&r->a, acts) > 150);
+    assert_int_equal(rig_count(&r->b, "won") + rig_count(&r->b, "acts"), 0);
+
+    /* It was renewed, with its term said again: the key still expires. */
+    assert_false(failed(rig_kv_get(&r->bus, "sluice_leaders", "demo.0", &r->answer)));
+    assert_non_null(strstr(r->answer.at, "\"service\":\"sluice-demo\""));
+    rig_end(&r->a);
+    rig_end(&r->b);
+    usleep((TTL_MS + 1500) * 1000);
+    assert_int_equal(rig_kv_get(&r->bus, "sluice_leaders", "demo.0", NULL).kind, ERR_ABSENT);
+}
+
+static void drained_leader_hands_over_at_once(void **state)
+{
+    struct rig *r  = *state;
+    uint64_t epoch = one_leads(r);
+    uint64_t began = clk_mono_ms();
+
+    kill(r->a.pid, SIGTERM);
+
+    uint64_t next = epoch_of(rig_expect_in(&r->b, "won ", TTL_MS / 2));
+    assert_true(next > epoch);
+    assert_true(clk_mono_ms() - began < TTL_MS / 2);
+    assert_int_equal(rig_exit_status(&r->a), 0);
+    assert_int_equal(rig_count(&r->a, "lost resigned"), 1);
+}
+
+static void killed_leader_is_followed_when_its_term_is_over(void **state)
+{
+    struct rig *r  = *state;
+    uint64_t epoch = one_leads(r);
+
+    kill(r->a.pid, SIGKILL);
+
+    uint64_t next = epoch_of(rig_expect_in(&r->b, "won ", TTL_MS + 2000));
+    assert_true(next > epoch);
+}
+
+static void frozen_leader_knows_that_it_is_none_before_it_acts(void **state)
+{
+    struct rig *r  = *state;
+    uint64_t epoch = one_leads(r);
+
+    kill(r->a.pid, SIGSTOP);
+    uint64_t next = epoch_of(rig_expect_in(&r->b, "won ", TTL_MS + 2000));
+    assert_true(next > epoch);
+    usleep(TTL_MS * 1000 / 2);
+    drain_lines(&r->a);
+    size_t acted = rig_count(&r->a, "acts");
+
+    kill(r->a.pid, SIGCONT);
+
+    rig_expect(&r->a, "lost ");
+    drain_lines(&r->a);
+    assert_int_equal(rig_count(&r->a, "acts"), acted);
+    assert_int_equal(rig_count(&r->a, "won "), 1);
+    drain_lines(&r->b);
+    assert_int_equal(rig_count(&r->b, "lost"), 0);
+}
+
+static void deleted_key_ends_a_leadership(void **state)
+{
+    struct rig *r  = *state;
+    uint64_t epoch = one_leads(r);
+    const char *line;
+
+    assert_false(failed(rig_kv_delete(&r->bus, "sluice_leaders", "demo.0")));
+
+    rig_expect(&r->a, "lost the key is gone");
+    for (uint64_t end = clk_mono_ms() + 3000;;) { /* one of the two */
+        line = rig_look(&r->a, "won ", 20);
+        line = line ? line : rig_look(&r->b, "won ", 20);
+        if (line)
+            break;
+        assert_true(clk_mono_ms() < end);
+    }
+    assert_true(epoch_of(line) > epoch);
+}
+
+static void deposed_leader_steps_down_and_campaigns_anew(void **state)
+{
+    struct rig *r      = *state;
+    uint64_t epoch     = one_leads(r);
+    struct bus_out out = {.subject = "demo.depose"};
+
+    assert_true(bus_send(r->bus.bus, &out));
+    assert_false(failed(rig_api(&r->bus, "INFO", "", NULL))); /* a round trip: it is out */
+
+    rig_expect(&r->a, "lost the log refused");
+    uint64_t again = epoch_of(rig_expect_in(&r->a, "won ", TTL_MS));
+    assert_true(again > epoch);
+}
+
+static void leader_without_nats_steps_down_by_itself(void **state)
+{
+    struct rig *r = *state;
+
+    one_leads(r);
+    uint64_t began = clk_mono_ms();
+    rig_nats_kill(&r->nats);
+
+    rig_expect_in(&r->a, "lost it could not be renewed in time", TTL_MS);
+    assert_true(clk_mono_ms() - began < TTL_MS * 2 / 3 + 300);
+
+    rig_nats_run(&r->nats);
+    for (uint64_t end = clk_mono_ms() + 10000;;) {
+        if (rig_look(&r->a, "won ", 20) || rig_look(&r->b, "won ", 20))
+            break;
+        assert_true(clk_mono_ms() < end);
+    }
+}
+
+static void short_outage_costs_no_leadership(void **state)
+{
+    struct rig *r = *state;
+
+    one_leads(r);
+    kill(r->nats.pid, SIGSTOP);
+    usleep(TTL_MS / 4 * 1000);
+    kill(r->nats.pid, SIGCONT);
+    usleep(TTL_MS * 1000);
+
+    drain_lines(&r->a);
+    assert_int_equal(rig_count(&r->a, "lost"), 0);
+    assert_int_equal(rig_count(&r->a, "won "), 1);
+}
+
+static void bucket_that_was_made_anew_is_campaigned_for(void **state)
+{
+    struct rig *r = *state;
+
+    one_leads(r);
+    assert_false(failed(rig_api(&r->bus, "STREAM.DELETE.KV_sluice_leaders", "", NULL)));
+
+    rig_expect_in(&r->a, "lost ", TTL_MS);
+    for (uint64_t end = clk_mono_ms() + 10000;;) {
+        if (rig_look(&r->a, "won ", 20) || rig_look(&r->b, "won ", 20))
+            break;
+        assert_true(clk_mono_ms() < end);
+    }
+}
+
+#define WITH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(int argc, char **argv)
+{
+    if (getenv("SVC_RIG_ROLE"))
+        return demo_run(argc, argv);
+
+    const struct CMUnitTest tests[] = {
+        WITH(one_of_two_leads_and_stays_with_its_epoch),
+        WITH(drained_leader_hands_over_at_once),
+        WITH(killed_leader_is_followed_when_its_term_is_over),
+        WITH(frozen_leader_knows_that_it_is_none_before_it_acts),
+        WITH(deleted_key_ends_a_leadership),
+        WITH(deposed_leader_steps_down_and_campaigns_anew),
+        WITH(leader_without_nats_steps_down_by_itself),
+        WITH(short_outage_costs_no_leadership),
+        WITH(bucket_that_was_made_anew_is_campaigned_for),
+    };
+
+    signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests_name("svc_leader", tests, NULL, NULL);
+}
