@@ -37,8 +37,8 @@ struct err bw_record_read(struct bw_record *ret, struct bytes value)
     copy_text(doc, "upstream", r.upstream, sizeof r.upstream);
     copy_text(doc, "endpoint", r.endpoint, sizeof r.endpoint);
     copy_text(doc, "remote_id", r.remote_id, sizeof r.remote_id);
-    if (token)
-        (void)str_read_hex64(token, &r.token);
+    if (token && failed(str_read_hex64(token, &r.token)))
+        r.token = 0;
     r.free          = json_bool(json_get(doc, "free"));
     r.expires_at_ms = read_time(doc, "expires_at");
     r.updated_ms    = read_time(doc, "last_updated_at");

@@ -326,7 +326,8 @@ static void read_flow(struct bw_run *run)
 
     if (run->flow || failed(json_parse(&doc, run->fold.plan.flow, why, sizeof why)))
         return;
-    (void)flow_read(&run->flow, doc, "/flow", &problem);
+    if (failed(flow_read(&run->flow, doc, "/flow", &problem)))
+        log_error("flow in a journal cannot be read", KV("run", run->job.ticket.run), KV("why", problem.detail));
     json_free(&doc);
 }
 

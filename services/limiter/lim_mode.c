@@ -20,6 +20,7 @@ static void open_again(struct lim_mode *m, uint64_t now)
 {
     bool slowed = m->window.size > 0;
 
+    m->fresh_ms = now;
     enter(m, slowed ? PERMIT_MODE_SLOWED : PERMIT_MODE_OPEN, slowed ? "recovering" : "", now);
 }
 
@@ -129,7 +130,7 @@ static bool heard_bad(struct lim_mode *m, const struct lim_mode_limits *l,
     }
     if (m->mode == PERMIT_MODE_CLOSED)
         return m->tries && r->probe && trip_again(m, r, now);
-    if (r->granted_ms < m->since_ms)
+    if (r->granted_ms < m->fresh_ms)
         return false; /* of before: what it tells has been acted upon */
     if (failure && ++m->failures >= LIM_MODE_FAILURES)
         return trip(m, l, r, now);
@@ -139,20 +140,27 @@ static bool heard_bad(struct lim_mode *m, const struct lim_mode_limits *l,
         uint32_t failures = m->failures;
 
         enter(m, PERMIT_MODE_SLOWED, failure ? "5xx or time-outs" : "too many at once", now);
-        m->since_ms = r->granted_ms; /* calls that are out count among the failures in a row */
         m->failures = failures;
     }
     return true;
+}
+
+/* The next is an interval later, or when we were told to come again. */
+static void probe_refused(struct lim_mode *m, const struct lim_mode_limits *l,
+                          const struct lim_mode_result *r, uint64_t now)
+{
+    m->probe[0]      = '\0';
+    m->probe_from_ms = now;
+    if (r->retry_after_ms > l->probe_ms)
+        m->probe_from_ms += r->retry_after_ms - l->probe_ms;
 }
 
 static bool heard_payment(struct lim_mode *m, const struct lim_mode_limits *l,
                           const struct lim_mode_result *r, uint64_t now)
 {
     if (m->mode == PERMIT_MODE_LIMITED) {
-        if (r->probe) {
-            m->probe[0]    = '\0';
-            m->probe_at_ms = now + (r->retry_after_ms > l->probe_ms ? r->retry_after_ms : l->probe_ms);
-        }
+        if (r->probe)
+            probe_refused(m, l, r, now);
         return false;
     }
     if (r->retry_after_ms > 0)
@@ -161,7 +169,7 @@ static bool heard_payment(struct lim_mode *m, const struct lim_mode_limits *l,
         return false; /* of before it was paid */
     lim_window_set(&m->window, &l->window, 0, r->in_flight, now);
     enter(m, PERMIT_MODE_LIMITED, "402", now);
-    m->probe_at_ms = now + l->probe_ms;
+    m->probe_from_ms = now;
     return true;
 }
 
@@ -170,10 +178,8 @@ static bool heard_rate(struct lim_mode *m, const struct lim_mode_limits *l,
 {
     if (m->mode != PERMIT_MODE_LIMITED)
         return close_until(m, r, now);
-    if (r->probe) {
-        m->probe[0]    = '\0';
-        m->probe_at_ms = now + (r->retry_after_ms > l->probe_ms ? r->retry_after_ms : l->probe_ms);
-    }
+    if (r->probe)
+        probe_refused(m, l, r, now);
     return false;
 }
 
@@ -181,8 +187,8 @@ static bool heard_rate(struct lim_mode *m, const struct lim_mode_limits *l,
 static bool heard_nothing(struct lim_mode *m, const struct lim_mode_result *r, uint64_t now)
 {
     if (r->probe) {
-        m->probe[0]    = '\0';
-        m->probe_at_ms = now;
+        m->probe[0]      = '\0';
+        m->probe_from_ms = 0;
     }
     return false;
 }
@@ -234,6 +240,7 @@ bool lim_mode_resume(struct lim_mode *m, const struct lim_mode_limits *l, uint64
     if (m->mode != PERMIT_MODE_LIMITED && m->mode != PERMIT_MODE_CLOSED)
         return false;
     enter(m, PERMIT_MODE_RAMP, "resumed", now);
+    m->fresh_ms = now;
     m->trips    = 0;
     m->ramp_ms  = ramp_ms > 0 ? ramp_ms : l->ramp_ms;
     m->until_ms = now + m->ramp_ms;
@@ -266,12 +273,14 @@ static enum lim_pass pass_closed(const struct lim_mode *m, uint64_t now, uint64_
 static enum lim_pass pass_limited(const struct lim_mode *m, const struct lim_mode_limits *l,
                                   uint64_t now, uint64_t *ret_ms, const char **ret_why)
 {
+    uint64_t due = m->probe_from_ms > 0 ? m->probe_from_ms + l->probe_ms : now;
+
     *ret_why = "upstream_limited";
-    if (m->probe[0] == '\0' && now >= m->probe_at_ms)
+    if (m->probe[0] == '\0' && now >= due)
         return LIM_PASS_PROBE;
     if (l->factor > 0)
         return LIM_PASS_YES;
-    *ret_ms = m->probe_at_ms > now + PROBE_OUT_MS ? m->probe_at_ms - now : PROBE_OUT_MS;
+    *ret_ms = due > now + PROBE_OUT_MS ? due - now : PROBE_OUT_MS;
     return LIM_PASS_NO;
 }
 
@@ -293,11 +302,10 @@ enum lim_pass lim_mode_pass(const struct lim_mode *m, const struct lim_mode_limi
     return LIM_PASS_NO;
 }
 
-void lim_mode_probe(struct lim_mode *m, const struct lim_mode_limits *l, const char *id,
-                    uint64_t now)
+void lim_mode_probe(struct lim_mode *m, const char *id, uint64_t now)
 {
     str_copy(m->probe, sizeof(m->probe), id);
-    m->probe_at_ms = now + l->probe_ms;
+    m->probe_from_ms = now;
 }
 
 /* From a twentieth to the whole. */
@@ -357,7 +365,6 @@ void lim_mode_write(const struct lim_mode *m, struct grant_record *ret)
     str_copy(ret->why, sizeof(ret->why), m->why);
 }
 
-/* The probe of a limited upstream begins anew: an interval after this was written. */
 void lim_mode_read(struct lim_mode *m, const struct grant_record *r)
 {
     *m = (struct lim_mode){
@@ -367,7 +374,8 @@ void lim_mode_read(struct lim_mode *m, const struct grant_record *r)
         .ramp_ms     = r->ramp_ms,
         .trips       = r->trips,
         .tries       = r->probe,
-        .probe_at_ms = m->probe_at_ms,
+        .fresh_ms = r->mode == PERMIT_MODE_SLOWED ? 0 : r->since_ms,
+        .probe_from_ms = r->since_ms,
         .window      = {.size = r->window, .ceiling = r->ceiling, .cut_ms = r->at_ms},
     };
     str_copy(m->why, sizeof(m->why), r->why);

@@ -44,8 +44,9 @@ struct lim_mode {
     bool tries;        /* CLOSED until a probe succeeds */
     char why[PERMIT_WHY_SIZE];
     struct lim_window window;
-    uint64_t probe_at_ms;  /* LIMITED: the next may go from then on */
-    char probe[ID_SIZE];   /* the one that is out; "": none */
+    uint64_t fresh_ms;      /* calls granted before then tell nothing new */
+    uint64_t probe_from_ms; /* LIMITED: the next may go an interval after this; 0: at once */
+    char probe[ID_SIZE];    /* the one that is out; "": none */
 };
 
 /* What became of a call. */
@@ -73,8 +74,7 @@ enum lim_pass { LIM_PASS_YES, LIM_PASS_PROBE, LIM_PASS_NO };
 enum lim_pass lim_mode_pass(const struct lim_mode *m, const struct lim_mode_limits *l, uint64_t now,
                             uint64_t *ret_ms, const char **ret_why);
 /* It goes as the probe.  The next is not before an interval has passed. */
-void lim_mode_probe(struct lim_mode *m, const struct lim_mode_limits *l, const char *id,
-                    uint64_t now);
+void lim_mode_probe(struct lim_mode *m, const char *id, uint64_t now);
 
 /* Part of the rate that may be used, 0 to 1; calls that may be out (UINT32_MAX: not limited). */
 double lim_mode_factor(const struct lim_mode *m, const struct lim_mode_limits *l, uint64_t now);

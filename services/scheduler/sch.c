@@ -19,9 +19,15 @@ int64_t sch_now(const struct sch *s)
     return (int64_t)svc_now(s->svc);
 }
 
-int64_t sch_instant(const struct sch *s, int64_t wall_ms)
+/* Both clocks are read at once, not at the beginning of a turn that may be long; and the difference is kept while it
+   stands, so that tickets of one millisecond stay in their order. */
+int64_t sch_instant(struct sch *s, int64_t wall_ms)
 {
-    return sch_now(s) - (clk_wall_ms() - wall_ms);
+    int64_t offset = clk_wall_ms() - (int64_t)clk_mono_ms();
+
+    if (offset > s->wall_offset + 2 || offset < s->wall_offset - 2)
+        s->wall_offset = offset;
+    return wall_ms - s->wall_offset;
 }
 
 bool sch_mine(const struct sch *s, const char *tenant)

@@ -120,6 +120,7 @@ struct sch {
     uint64_t hold_until; /* NATS refuses: no decisions before */
     uint64_t look_at, depth_at, full_at, load_at, sweep_at, age_at, workers_at;
     bool draining;
+    int64_t wall_offset; /* of the calendar against our clock */
     struct sch_metrics metrics;
 };
 
@@ -128,7 +129,7 @@ void sch_free(struct sch **sch);
 uint64_t sch_tick(void *self, uint64_t now);
 
 int64_t sch_now(const struct sch *s);
-int64_t sch_instant(const struct sch *s, int64_t wall_ms); /* of a stored time, on our monotonic clock */
+int64_t sch_instant(struct sch *s, int64_t wall_ms); /* of a stored time, on our monotonic clock */
 bool sch_mine(const struct sch *s, const char *tenant);    /* of my shard? */
 const char *sch_word(struct sch *s, const char *name);     /* interned */
 
