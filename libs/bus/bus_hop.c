@@ -66,12 +66,18 @@ void bus_hop_close(struct bus_op *op)
 
 /* ---- answers ----------------------------------------------------------------------------------- */
 
+/* "<inbox>.<number>.<generation>"; what is pulled by a plain request keeps the subject it was stored
+   under, and is nobody's. */
 static struct bus_slot *find(struct bus *bus, const char *subject)
 {
-    const char *at = subject + strlen(bus_nats_inbox(bus->nats)) + 1;
-    size_t len     = strcspn(at, ".");
+    const char *inbox = bus_nats_inbox(bus->nats);
+    size_t prefix     = strlen(inbox);
     uint64_t n = 0, generation = 0;
 
+    if (strncmp(subject, inbox, prefix) != 0 || subject[prefix] != '.')
+        return NULL;
+    const char *at = subject + prefix + 1;
+    size_t len     = strcspn(at, ".");
     if (at[len] != '.' || !bus_meta_u64(bytes_of(at, len), &n) ||
         !bus_meta_u64(bytes_str(at + len + 1), &generation))
         return NULL;

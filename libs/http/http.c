@@ -205,11 +205,17 @@ static void add_line(struct http_call *c, const char *line)
     c->headers = list;
 }
 
+static bool has_body(const struct http_call *c)
+{
+    return c->body.len > 0 || str_equal(c->method, "POST") || str_equal(c->method, "PUT") ||
+           str_equal(c->method, "PATCH");
+}
+
 static void add_headers(struct http_call *c)
 {
     curl_slist_free_all(take(&c->headers));
     add_line(c, "Expect:"); /* none: a 417 would make libcurl send again */
-    if (c->body.len > 0 && !has_header(c, "Content-Type"))
+    if (has_body(c) && !has_header(c, "Content-Type"))
         add_line(c, "Content-Type:"); /* not libcurl's guess of a form */
     for (size_t i = 0; i < c->given_count; i++) {
         const struct http_header *h = &c->given[i];
@@ -220,12 +226,6 @@ static void add_headers(struct http_call *c)
         mem_free(&line);
     }
     curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers);
-}
-
-static bool has_body(const struct http_call *c)
-{
-    return c->body.len > 0 || str_equal(c->method, "POST") || str_equal(c->method, "PUT") ||
-           str_equal(c->method, "PATCH");
 }
 
 static void set_method(struct http_call *c)

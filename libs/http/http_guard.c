@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 #include "base/must.h"
 #include "base/str.h"

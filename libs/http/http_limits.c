@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "base/str.h"
 
@@ -60,31 +59,39 @@ struct parts {
     int day, year, hour, minute, second;
 };
 
+/* Days since 1970 of the proleptic Gregorian calendar; month 0 to 11.  Years are counted from March,
+   so that a leap day is the last of its year. */
+static int64_t days_of(int year, int month, int day)
+{
+    int64_t y         = month < 2 ? year - 1 : year;
+    int64_t since_mar = (month + 10) % 12;
+
+    return y * 365 + y / 4 - y / 100 + y / 400 + (since_mar * 306 + 5) / 10 + day - 1 - 719468;
+}
+
 static bool to_ms(const struct parts *p, int64_t *ret)
 {
-    struct tm tm = {
-        .tm_year = p->year - 1900,
-        .tm_mon  = month_of(p->month),
-        .tm_mday = p->day,
-        .tm_hour = p->hour,
-        .tm_min  = p->minute,
-        .tm_sec  = p->second,
-    };
+    int month = month_of(p->month);
 
-    if (tm.tm_mon < 0 || p->day < 1 || p->day > 31 || p->hour > 23 || p->minute > 59 ||
+    if (month < 0 || p->day < 1 || p->day > 31 || p->hour > 23 || p->minute > 59 ||
         p->second > 60 || p->hour < 0 || p->minute < 0 || p->second < 0 || p->year < 1900)
         return false;
-    *ret = (int64_t)timegm(&tm) * 1000;
+
+    int64_t hours = days_of(p->year, month, p->day) * 24 + p->hour;
+
+    *ret = ((hours * 60 + p->minute) * 60 + p->second) * 1000;
     return true;
 }
 
 /* "Sunday, 06-Nov-94 08:49:37 GMT": a year that seems more than 50 years ahead is a past one. */
 static int full_year(int two, int64_t wall_ms)
 {
-    time_t now    = (time_t)(wall_ms / 1000);
-    struct tm tm  = {0};
-    int this_year = gmtime_r(&now, &tm) ? tm.tm_year + 1900 : 2000;
-    int year      = this_year / 100 * 100 + two;
+    int this_year = 1970;
+
+    while (days_of(this_year + 1, 0, 1) * 86400000 <= wall_ms)
+        this_year++;
+
+    int year = this_year / 100 * 100 + two;
 
     return year > this_year + 50 ? year - 100 : year;
 }

@@ -47,8 +47,8 @@ struct request {
 static enum MHD_Result queue(struct MHD_Connection *connection, int status, const char *type,
                              struct bytes body)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        body.len, (void *)(uintptr_t)body.at, MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(body.len, (void *)body.at, MHD_RESPMEM_MUST_COPY);
 
     if (!response)
         return MHD_NO;
@@ -200,13 +200,10 @@ static struct err open_socket(const char *text, int *ret)
 
 static uint16_t port_of(int fd)
 {
-    struct sockaddr_storage at = {0};
-    socklen_t len              = sizeof(at);
+    struct sockaddr_in6 at = {.sin6_port = 0}; /* IPv4 has its port at the same place */
+    socklen_t len          = sizeof(at);
 
-    if (getsockname(fd, (struct sockaddr *)&at, &len) != 0)
-        return 0;
-    /* Both kinds have it at the same place. */
-    return ntohs(((struct sockaddr_in *)&at)->sin_port);
+    return getsockname(fd, (struct sockaddr *)&at, &len) == 0 ? ntohs(at.sin6_port) : 0;
 }
 
 static struct MHD_Daemon *start(struct httpd *h, int fd)
@@ -217,6 +214,13 @@ static struct MHD_Daemon *start(struct httpd *h, int fd)
                             (unsigned)FROM_ONE, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY,
                             MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+}
+
+static int epoll_of(struct MHD_Daemon *daemon)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);
+
+    return info ? info->epoll_fd : -1;
 }
 
 struct err httpd_open(struct httpd **ret, struct uv_loop_s *loop, const char *at, httpd_fn *fn,
@@ -241,11 +245,7 @@ struct err httpd_open(struct httpd **ret, struct uv_loop_s *loop, const char *at
         return err_of(ERR_FATAL, "start httpd");
     }
 
-    const union MHD_DaemonInfo *epoll =
-        MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-
-    must(epoll);
-    must(uv_poll_init(loop, &h->poll, epoll->epoll_fd) == 0);
+    must(uv_poll_init(loop, &h->poll, epoll_of(h->daemon)) == 0);
     must(uv_timer_init(loop, &h->timer) == 0);
     h->poll.data = h->timer.data = h;
     must(uv_poll_start(&h->poll, UV_READABLE, on_poll) == 0);

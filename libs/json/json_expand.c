@@ -126,9 +126,9 @@ static enum json_expr_is add_text(struct walk *w, const struct json_part *part, 
 /* A text with expressions in it. */
 static enum json_expr_is mixed(struct walk *w, const char *text, size_t len, struct json **ret)
 {
-    AUTO(buf_deinit) struct buf to;
-    enum json_expr_is is = EXPR_VALUE;
-    bool any             = true;
+    AUTO(buf_deinit) struct buf to = {0};
+    enum json_expr_is is           = EXPR_VALUE;
+    bool any                       = true;
 
     buf_init(&to, w->text_left);
     for (size_t from = 0; is == EXPR_VALUE;) {

@@ -384,8 +384,8 @@ static struct err hop_over(const struct json *v, const struct hop *hop, const st
         return OK;
     }
     if (hop->by_name)
-        str_format(sentence, sizeof sentence, "Cannot index %s with \"%s\"", kind_word(v),
-                   hop->name);
+        str_format(sentence, sizeof sentence, "Cannot index %s with string \"%s\"",
+                   kind_word(v), hop->name);
     else
         str_format(sentence, sizeof sentence, "Cannot index %s with number", kind_word(v));
     return json_refuse("look up path", sentence, why, why_size);

@@ -274,7 +274,7 @@ static const char *with_article(const char *type)
 
 static struct err fit_type(struct check *c, const struct json *type, const struct json *v)
 {
-    AUTO(buf_deinit) struct buf text;
+    AUTO(buf_deinit) struct buf text = {0};
 
     if (has_one_of(v, type))
         return OK;
@@ -284,13 +284,14 @@ static struct err fit_type(struct check *c, const struct json *type, const struc
     for (size_t i = 0; i < json_count(type); i++)
         buf_printf(&text, "%s%s", i > 0 ? " or " : "",
                    with_article(json_str(json_at(type, i))));
+    bool fraction = json_is_number(v) && strstr(text.at, "whole number");
     return refuse(c, "must be %s, not %s", text.at,
-                  has_type(v, "number") ? "such a number" : json_type_word(v));
+                  fraction ? "a fraction" : json_type_word(v));
 }
 
 static struct err fit_enum(struct check *c, const struct json *values, const struct json *v)
 {
-    AUTO(buf_deinit) struct buf text;
+    AUTO(buf_deinit) struct buf text = {0};
 
     for (size_t i = 0; i < json_count(values); i++)
         if (json_equal(json_at(values, i), v))

@@ -240,7 +240,9 @@ static struct run_move go_on(const struct flow *flow, const struct run_fold *f, 
                              const struct flow_step *here)
 {
     bool named_first = *f->plan.session && f->sessions == 0;
-    bool page        = flow_needs_session(here) || here->verb == VERB_OPEN || named_first;
+    bool one_shot    = here->verb == VERB_RETRIEVE && !hand->sessions_only && json_get(here->body, "url");
+    bool in_page     = (here->verb == VERB_BROWSE || here->verb == VERB_RETRIEVE) && !one_shot;
+    bool page        = in_page || here->verb == VERB_OPEN || named_first;
     bool stands      = f->session.state == SESSION_OPEN || f->session.state == SESSION_OPENING;
 
     if (here->verb == VERB_CLOSE && f->session.state == SESSION_OPEN)

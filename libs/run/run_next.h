@@ -46,6 +46,7 @@ struct run_hand {
     bool lock_held;       /* the record names this run */
     bool adopted;         /* the session's record carries my token */
     bool session_lost;    /* the driver said: it is gone */
+    bool sessions_only;   /* the upstream has no one-shot calls (webdriver): every page step works in a session */
     bool unanswered;      /* our own unsafe call had no good answer: fence it like a foreign one */
 };
 

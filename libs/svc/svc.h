@@ -20,7 +20,8 @@
 #include "base/err.h"
 #include "bus/bus.h"
 
-/* Surface 12, "all". */
+/* Surface 12, "all".  Streams that exist keep what an operator changed: replicas and retention are only ever widened to
+   these, and only with SLUICE_STREAMS=self. */
 struct svc_config {
     const char *nats_url, *nats_creds, *nats_user_file, *nats_ca;
     const char *log_level, *log_format;

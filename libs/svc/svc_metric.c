@@ -37,11 +37,9 @@ void svc_metric_free(struct svc_metrics **slot)
     mem_free(&m);
 }
 
-void svc_metrics(struct svc *svc, const struct svc_metric *table, size_t count,
-                 const void *values, void (*before)(void *self), void *self)
+void svc_metric_add(struct svc_metrics *m, const struct svc_metric *table, size_t count,
+                    const void *values, void (*before)(void *self), void *self)
 {
-    struct svc_metrics *m = svc->metrics;
-
     m->tables             = mem_grow(m->tables, m->count + 1, sizeof(*m->tables));
     m->tables[m->count++] = (struct table){table, count, values, before, self};
 }

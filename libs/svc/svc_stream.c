@@ -30,7 +30,7 @@ struct svc_stream {
     bool may_make;
     bool stand; /* at the end of the last look */
     bool told;  /* on_ready was called */
-    bool anew;  /* a stream was made again since it was called */
+    bool anew;  /* a stream was missing, or is another one, since it was called */
     size_t at;
     unsigned tries;
     uint64_t look_at;  /* monotonic ms; UINT64_MAX: no look is due */
@@ -133,7 +133,7 @@ static bool refuse_newer(struct svc_stream *s, struct bytes info)
 }
 
 /* The same name may be another stream by now. */
-static void compare_created(struct svc_stream *s, struct bytes info)
+static void learn_created(struct svc_stream *s, struct bytes info)
 {
     char text[64];
 
@@ -165,6 +165,7 @@ static struct err made(struct bus_op *op, const struct bus_reply *r)
         say_why(s, r->err, r->text);
         return r->err;
     }
+    learn_created(s, r->body);
     s->at++;
     return look_on(s);
 }
@@ -237,13 +238,11 @@ static struct err widen(struct svc_stream *s)
 static struct err missing(struct svc_stream *s, struct err absent)
 {
     say_why(s, absent, makes(s) ? "missing" : "missing, and SLUICE_STREAMS=verify makes none");
+    s->anew = s->anew || s->told; /* whoever makes it */
     if (!makes(s) || !s->may_make)
         return absent;
-    if (s->told) {
-        s->anew           = true;
-        s->created[s->at] = 0;
+    if (s->told)
         log_warn("stream made anew", KV("stream", wire_stream_name(s->at)));
-    }
     return make(s);
 }
 
@@ -259,7 +258,7 @@ static struct err informed(struct bus_op *op, const struct bus_reply *r)
     }
     if (refuse_newer(s, r->body))
         return err_of(ERR_FATAL, "schema");
-    compare_created(s, r->body);
+    learn_created(s, r->body);
     if (makes(s) && wants_update(s, r->body))
         return widen(s);
     s->at++;

@@ -116,6 +116,9 @@ static void finish(struct bw_call *c, struct bw_verdict v, const struct bw_readi
     struct bw_answer a = answer_of(c, &v);
     if (r && *r->message) {
         str_copy(note, sizeof note, r->message);
+        for (char *at = note; *at; at++)
+            if ((unsigned char)*at < ' ')
+                *at = ' ';
         a.note = hidden(c, note);
     }
     if (r) {

@@ -6,10 +6,10 @@
 #include "problem/problem.h"
 
 enum {
-    LOOK_MAX     = 4096, /* of an error's body that is looked at */
-    SAID_MAX     = 160,  /* of its words that are repeated */
-    DEFER_MIN_MS = 1000, /* "at once" after a 429 would be a loop */
-    BUSY_MS      = 2000,
+    LOOK_MAX   = 4096, /* of an error's body that is looked at */
+    SAID_MAX   = 160,  /* of its words that are repeated */
+    CROWDED_MS = 1000, /* when the upstream does not say: somebody else's call must end first */
+    BUSY_MS    = 2000, /* … a call of ours must */
 };
 
 /* ---- the words of an error ---------------------------------------------------------------------------- */
@@ -78,6 +78,7 @@ static struct bw_verdict verdict(enum call_fate fate, enum call_class call_class
     return bw_agent_verdict(fate, call_class, problem_word(code), detail);
 }
 
+/* Of RATE and PAYMENT the limiter is told no time but the upstream's: it has its own, and the run asks it next. */
 static struct bw_verdict defer(enum call_class call_class, uint64_t retry_after_ms,
                                uint64_t least_ms, const char *detail)
 {
@@ -128,8 +129,8 @@ static struct bw_verdict judge_402(const struct bw_heard *h, const char *text,
     if (*h->feature_402 && bw_profile_matches(h->feature_402, text))
         return verdict(CALL_REFUSED, CALL_CLIENT, PROBLEM_UPSTREAM_REFUSED, detail);
     if (h->limits.has_retry_after)
-        return defer(CALL_RATE, h->limits.retry_after_ms, DEFER_MIN_MS, detail);
-    return defer(CALL_PAYMENT, 0, DEFER_MIN_MS, detail);
+        return defer(CALL_RATE, h->limits.retry_after_ms, 0, detail);
+    return defer(CALL_PAYMENT, 0, 0, detail);
 }
 
 /* One status, four things: the words tell them apart. */
@@ -137,12 +138,12 @@ static struct bw_verdict judge_429(const struct bw_profile *p, const struct bw_h
                                    const char *text, const char *detail)
 {
     if (bw_profile_text(p, BW_TEXT_CONCURRENCY, text))
-        return defer(CALL_CONCURRENCY, wait_ms(h), DEFER_MIN_MS, detail);
+        return defer(CALL_CONCURRENCY, wait_ms(h), CROWDED_MS, detail);
     if (h->in_session && bw_profile_text(p, BW_TEXT_BUSY, text))
         return defer(CALL_CLIENT, wait_ms(h), BUSY_MS, detail);
     if (!h->limits.has_retry_after && bw_profile_text(p, BW_TEXT_CREDIT, text))
-        return defer(CALL_PAYMENT, 0, DEFER_MIN_MS, detail);
-    return defer(CALL_RATE, wait_ms(h), DEFER_MIN_MS, detail);
+        return defer(CALL_PAYMENT, 0, 0, detail);
+    return defer(CALL_RATE, wait_ms(h), 0, detail);
 }
 
 static bool lost(const struct bw_profile *p, const struct bw_heard *h, const char *text)

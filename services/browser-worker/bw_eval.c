@@ -357,10 +357,11 @@ static void on_time(uv_timer_t *timer)
 static void on_ready(struct child *c)
 {
     c->state               = CHILD_READY;
-    c->eval->failed_starts = 0;
     c->started             = true;
+    c->eval->failed_starts = 0;
+    if (c->writing)
+        return; /* it can answer before we hear that it was given all; else its time goes on */
     uv_timer_stop(&c->timer);
-    mem_free(&c->sent);
     dispatch(c->eval);
 }
 
@@ -391,7 +392,7 @@ static bool on_frame(struct child *c)
 {
     bool waits = c->state == CHILD_STARTING || c->state == CHILD_ANSWERED;
 
-    if (c->head.kind == EVAL_READY && c->head.len == 0 && waits && !c->writing)
+    if (c->head.kind == EVAL_READY && c->head.len == 0 && waits)
         on_ready(c);
     else if ((c->head.kind == EVAL_VALUE || c->head.kind == EVAL_FAILED) &&
              c->state == CHILD_BUSY)
@@ -462,12 +463,16 @@ static void on_written(uv_write_t *write, int status)
 
     (void)status; /* it ended, and that will be told */
     c->writing = false;
+    mem_free(&c->sent);
+    if (c->state == CHILD_READY)
+        on_ready(c);
 }
 
 static void give(struct child *c, struct bw_eval_ask *ask)
 {
     uv_buf_t bytes = uv_buf_init(ask->frame, (unsigned)ask->frame_len);
 
+    mem_free(&c->sent);
     c->sent    = take(&ask->frame);
     c->state   = CHILD_BUSY;
     c->ask     = ask;
@@ -491,7 +496,7 @@ static void dispatch(struct bw_eval *eval)
     {
         struct child *c = LIST_OWNER(link, struct child, link);
         struct bw_eval_ask *ask =
-            c->state == CHILD_READY && !eval->ending ? next_ask(eval) : NULL;
+            c->state == CHILD_READY && !c->writing && !eval->ending ? next_ask(eval) : NULL;
         if (ask)
             give(c, ask);
     }

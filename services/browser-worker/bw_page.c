@@ -43,6 +43,21 @@ static const char *upstream_name(const struct bw_run *run)
     return *run->fold.plan.upstream ? run->fold.plan.upstream : run->flow && run->flow->upstream ? run->flow->upstream : "";
 }
 
+bool bw_page_sessions_only(const struct bw_run *run)
+{
+    const struct bw_upstream *u = bw_upstream_find(run->bw->upstreams, upstream_name(run));
+
+    return u && str_equal(u->driver, "webdriver");
+}
+
+/* A retrieve with a url of its own is one-shot, also while a session is open, where the upstream has such calls. */
+static bool works_in_session(const struct bw_run *run)
+{
+    if (run->fold.session.state != SESSION_OPEN || !run->doing.step)
+        return false;
+    return flow_needs_session(run->doing.step) || run->hand.sessions_only;
+}
+
 static bool may(void *self)
 {
     const struct bw_run *run = self;
@@ -94,13 +109,41 @@ static void defer(struct bw_run *run, const struct bw_permit_answer *answer)
     bw_step_wait(run, ON_UPSTREAM, run->doing.retry_after_ms, answer->why);
 }
 
+/* ---- one more request of the same call: its own permit -------------------------------------------------------- */
+
+static void more_granted(void *self, const struct bw_permit_answer *answer)
+{
+    struct bw_run *run = self;
+    bool fresh         = answer->granted && bw_permit_fresh(&run->permit);
+
+    run->asking = NULL;
+    if (answer->granted && !fresh)
+        bw_permit_return(run->bw->permits, &run->permit);
+    run->going(run->calling, fresh);
+}
+
+static void ask_for_more(void *self, const struct bw_answer *so_far, bw_go_fn *go, struct bw_call *call)
+{
+    struct bw_run *run         = self;
+    struct bw_permit_want want = {.wait_ms = PERMIT_WAIT_MS, .session = ""};
+
+    must(call == run->calling);
+    run->going = go;
+    report(run, so_far, false, false);
+    if (works_in_session(run)) {
+        want.session     = run->fold.session.id;
+        want.session_use = true;
+    }
+    ask(run, want, more_granted);
+}
+
 /* ---- sending ---------------------------------------------------------------------------------------------- */
 
 static void start(struct bw_run *run, enum bw_verb verb, bw_answer_fn *fn)
 {
     struct bw_doing *d          = &run->doing;
     const struct run_session *s = &run->fold.session;
-    bool in_session             = s->state == SESSION_OPEN || verb == BW_CLOSE;
+    bool in_session             = verb == BW_CLOSE || works_in_session(run);
     const struct bw_request request = {.verb            = verb,
                                        .upstream        = d->upstream,
                                        .endpoint        = in_session && s->endpoint ? s->endpoint : "",
@@ -113,6 +156,7 @@ static void start(struct bw_run *run, enum bw_verb verb, bw_answer_fn *fn)
                                        .body_max        = run->bw->config->response_max,
                                        .page_max        = run->bw->config->page_max,
                                        .may             = may,
+                                       .more            = ask_for_more,
                                        .self            = run};
 
     d->verb      = verb;
@@ -259,7 +303,7 @@ void bw_page_do(struct bw_run *run)
         return;
     }
     struct bw_permit_want want = {.wait_ms = PERMIT_WAIT_MS};
-    want.session               = run->fold.session.state == SESSION_OPEN ? run->fold.session.id : "";
+    want.session               = works_in_session(run) ? run->fold.session.id : "";
     want.session_use           = *want.session != 0;
     if (url && http_guard_host(url, site, sizeof site))
         want.site = site;

@@ -21,6 +21,9 @@ void bw_page_close_end(struct bw_run *run, const char *why, bw_then_fn *then);
 /* browse, retrieve; the body is expanded. */
 void bw_page_do(struct bw_run *run);
 
+/* Has the run's upstream no calls outside a session? */
+bool bw_page_sessions_only(const struct bw_run *run);
+
 /* The upstream of this run, copied into run->doing; false: it is not known, the step was refused. */
 bool bw_page_upstream(struct bw_run *run, const char *name);
 

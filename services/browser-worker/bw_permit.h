@@ -18,7 +18,7 @@ struct bw_permit_want {
     const char *upstream; /* whose shard is asked; also the first key */
     const char *tenant, *run, *step, *session;
     enum lane lane;
-    const char *site;     /* host that will be visited; NULL: none */
+    const char *site; /* host that will be visited; NULL: none */
     bool session_open, session_use, close;
     uint64_t wait_ms;     /* how long it may wait in the limiter */
     uint64_t lifetime_ms; /* the call's own timeout */
@@ -38,7 +38,8 @@ struct bw_permit {
 struct bw_permit_answer {
     bool granted;
     uint64_t retry_after_ms; /* not granted: when to come again */
-    const char *why;         /* "upstream_rate", "upstream_limited", …; "unavailable": no limiter answered */
+    const char
+        *why; /* "upstream_rate", "upstream_limited", …; "unavailable": no limiter answered */
 };
 typedef void bw_permit_fn(void *self, const struct bw_permit_answer *answer);
 
@@ -48,9 +49,11 @@ void bw_permits_free(struct bw_permits **permits);
 
 /* Fills `permit` when granted; asks again by itself (same id) while no limiter answers, until wait_ms is over. */
 struct bw_permit_ask;
-struct bw_permit_ask *bw_permit_ask(struct bw_permits *permits, const struct bw_permit_want *want,
-                                    struct bw_permit *permit, bw_permit_fn *fn, void *self);
-void bw_permit_cancel(struct bw_permit_ask **ask); /* no callback; a grant that still comes is returned */
+struct bw_permit_ask *bw_permit_ask(struct bw_permits *permits,
+                                    const struct bw_permit_want *want, struct bw_permit *permit,
+                                    bw_permit_fn *fn, void *self);
+void bw_permit_cancel(
+    struct bw_permit_ask **ask); /* no callback; a grant that still comes is returned */
 
 bool bw_permit_fresh(const struct bw_permit *permit);
 
@@ -64,10 +67,12 @@ struct bw_permit_done {
     enum call_class call_class;
     bool session_opened, session_closed;
 };
-void bw_permit_report(struct bw_permits *permits, struct bw_permit *permit, const struct bw_permit_done *done);
+void bw_permit_report(struct bw_permits *permits, struct bw_permit *permit,
+                      const struct bw_permit_done *done);
 
 /* A session that is known to be gone without a call of ours (the reaper's list). */
-void bw_permit_session_gone(struct bw_permits *permits, const char *upstream, const char *session);
+void bw_permit_session_gone(struct bw_permits *permits, const char *upstream,
+                            const char *session);
 
 /* Reports that are not confirmed yet: a drain waits for them. */
 size_t bw_permits_pending(const struct bw_permits *permits);

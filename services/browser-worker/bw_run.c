@@ -411,6 +411,7 @@ void bw_run_advance(struct bw_run *run)
     run->hand.token       = run->token;
     run->hand.now_wall_ms = clk_wall_ms();
     run->hand.lost_max    = (uint32_t)run->bw->config->deliveries;
+    run->hand.sessions_only = bw_page_sessions_only(run);
     bw_step_clear(run);
     struct run_move move = run_next(run->flow, &run->fold, &run->hand);
     bool boundary        = move.kind == MOVE_STEP || move.kind == MOVE_OPEN || move.kind == MOVE_LOCK;

@@ -121,6 +121,7 @@ struct bw_run {
     struct bw_permit permit;
     struct bw_permit_ask *asking;
     struct bw_call *calling;
+    bw_go_fn *going;           /* a call of several requests waits for its next permit */
     bw_then_fn *read_then;
     struct bw_recording record;
     struct bw_record named; /* the session the submit names, as its record says */

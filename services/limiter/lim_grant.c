@@ -14,6 +14,20 @@ struct lim_grants {
     struct heap expiries;
 };
 
+const char *lim_grant_incident_word(enum lim_incident_kind kind)
+{
+    switch (kind) {
+    case LIM_INCIDENT_402:
+        return "Upstream402";
+    case LIM_INCIDENT_BREAKER:
+        return "UpstreamBreaker";
+    case LIM_INCIDENTS:
+        break;
+    }
+    must(!"unknown kind of incident");
+    return "";
+}
+
 /* ---- life -------------------------------------------------------------------------------------- */
 
 struct lim_grants *lim_grant_new(void)
@@ -265,7 +279,7 @@ static void add_part(struct lim_grants *all, struct lim_held *h, const struct gr
 
     part->key          = lim_grant_key(all, r->name);
     part->in_flight    = r->in_flight;
-    part->session_open = r->session_open && r->session[0];
+    part->session_open = r->session_open && r->session[0] && !h->session;
     if (part->in_flight)
         count_call(part->key, h->tenant, 1);
     if (part->session_open) {
@@ -313,7 +327,7 @@ static void leave_session(struct lim_held *h, bool opens, const struct grant_rec
     h->session = NULL;
     if (s->last_end_ms < r->at_ms)
         s->last_end_ms = r->at_ms;
-    if (!opens)
+    if (!opens || s->openers == 0)
         return;
     s->openers--;
     s->opened = s->opened || r->opened;
@@ -367,11 +381,10 @@ static void apply_mode(struct lim_grants *all, const struct grant_record *r)
 
 static void apply_incident(struct lim_grants *all, const struct grant_record *r)
 {
-    static const char *const KINDS[LIM_INCIDENTS] = {"Upstream402", "UpstreamBreaker"};
-    struct lim_key *key                           = lim_grant_key(all, r->name);
+    struct lim_key *key = lim_grant_key(all, r->name);
 
-    for (int kind = 0; kind < LIM_INCIDENTS; kind++)
-        if (strcmp(r->why, KINDS[kind]) == 0)
+    for (enum lim_incident_kind kind = 0; kind < LIM_INCIDENTS; kind++)
+        if (strcmp(r->why, lim_grant_incident_word(kind)) == 0)
             key->incidents[kind] = (struct lim_incident){r->since_ms, r->until_ms, r->told};
 }
 
@@ -416,27 +429,38 @@ void lim_grant_apply(struct lim_grants *all, const struct grant_record *r)
 
 /* ---- snapshot -------------------------------------------------------------------------------------- */
 
+void lim_grant_write_incident(const struct lim_key *key, enum lim_incident_kind kind,
+                              uint64_t now, struct grant_record *ret)
+{
+    const struct lim_incident *i = &key->incidents[kind];
+
+    *ret = (struct grant_record){.op       = GRANT_INCIDENT,
+                                 .at_ms    = now,
+                                 .since_ms = i->since_ms,
+                                 .until_ms = i->until_ms,
+                                 .told     = i->told};
+    str_copy(ret->name, sizeof(ret->name), key->name);
+    str_copy(ret->why, sizeof(ret->why), lim_grant_incident_word(kind));
+}
+
+void lim_grant_write_mode(const struct lim_key *key, uint64_t now, struct grant_record *ret)
+{
+    *ret = (struct grant_record){.op = GRANT_MODE, .at_ms = now};
+    str_copy(ret->name, sizeof(ret->name), key->name);
+    lim_mode_write(&key->mode, ret);
+}
+
 static void each_key(const struct lim_key *key, uint64_t now, lim_grant_fn *to, void *self)
 {
-    static const char *const KINDS[LIM_INCIDENTS] = {"Upstream402", "UpstreamBreaker"};
-    struct grant_record r                         = {.op = GRANT_MODE, .at_ms = now};
+    struct grant_record r;
 
-    str_copy(r.name, sizeof(r.name), key->name);
+    lim_grant_write_mode(key, now, &r);
     r.ahead_ns = lim_rate_ahead_ns(&key->bucket, now * NS_PER_MS);
-    lim_mode_write(&key->mode, &r);
     to(self, &r);
-    for (int kind = 0; kind < LIM_INCIDENTS; kind++) {
-        const struct lim_incident *i = &key->incidents[kind];
-
-        if (i->since_ms == 0)
+    for (enum lim_incident_kind kind = 0; kind < LIM_INCIDENTS; kind++) {
+        if (key->incidents[kind].since_ms == 0)
             continue;
-        r = (struct grant_record){.op       = GRANT_INCIDENT,
-                                  .at_ms    = now,
-                                  .since_ms = i->since_ms,
-                                  .until_ms = i->until_ms,
-                                  .told     = i->told};
-        str_copy(r.name, sizeof(r.name), key->name);
-        str_copy(r.why, sizeof(r.why), KINDS[kind]);
+        lim_grant_write_incident(key, kind, now, &r);
         to(self, &r);
     }
 }

@@ -42,17 +42,18 @@ struct lim_key {
     struct lim_mode mode;
     struct lim_incident incidents[LIM_INCIDENTS];
     struct lim_use use;
-    struct map *tenants;                /* tenant -> struct lim_use */
-    uint32_t used[LIM_USED_PARTS];      /* grants of rate in each tenth of the last second */
-    uint64_t used_part;                 /* which tenth the last was in */
-    uint64_t hold_ms, session_ms;       /* how long calls and sessions last, on the average; 0: not known */
+    struct map *tenants;           /* tenant -> struct lim_use */
+    uint32_t used[LIM_USED_PARTS]; /* grants of rate in each tenth of the last second */
+    uint64_t used_part;            /* which tenth the last was in */
+    uint64_t hold_ms,
+        session_ms; /* how long calls and sessions last, on the average; 0: not known */
 };
 
 /* A session permit: from its first grant until its end is known. */
 struct lim_session {
     char name[ID_SIZE + 1], tenant[STR_NAME_SIZE];
     struct lim_key *key;
-    struct list permits;  /* that name it and are out */
+    struct list permits; /* that name it and are out */
     uint64_t since_ms;
     uint64_t last_end_ms; /* of the last permit that named it */
     uint32_t openers;     /* permits to open it that are out */
@@ -79,6 +80,9 @@ struct lim_held {
 
 struct lim_grants; /* all of it */
 
+const char *
+lim_grant_incident_word(enum lim_incident_kind kind); /* the alert's: "Upstream402" */
+
 struct lim_grants *lim_grant_new(void);
 void lim_grant_free(struct lim_grants **all);
 
@@ -89,10 +93,16 @@ void lim_grant_apply(struct lim_grants *all, const struct grant_record *r);
 typedef void lim_grant_fn(void *self, const struct grant_record *r);
 void lim_grant_each(const struct lim_grants *all, uint64_t now, lim_grant_fn *to, void *self);
 
+/* The records of what was changed in a key directly: its mode, an incident. */
+void lim_grant_write_mode(const struct lim_key *key, uint64_t now, struct grant_record *ret);
+void lim_grant_write_incident(const struct lim_key *key, enum lim_incident_kind kind,
+                              uint64_t now, struct grant_record *ret);
+
 /* No instant in it is later than now (a clock that was set back must not close anything for hours). */
 void lim_grant_clamp(struct lim_grants *all, uint64_t now);
 
-struct lim_key *lim_grant_key(struct lim_grants *all, const char *name); /* made if it is not there */
+struct lim_key *lim_grant_key(struct lim_grants *all,
+                              const char *name); /* made if it is not there */
 struct lim_key *lim_grant_key_find(const struct lim_grants *all, const char *name);
 /* for (size_t it = 0; lim_grant_key_next(all, &it, &key);) */
 bool lim_grant_key_next(const struct lim_grants *all, size_t *it, struct lim_key **ret);

@@ -45,7 +45,8 @@ static uint64_t backoff(struct lim_mode *m)
 /* Closed for as long as we were told, or for a while that grows.  It is only ever prolonged. */
 static bool close_until(struct lim_mode *m, const struct lim_mode_result *r, uint64_t now)
 {
-    uint64_t told  = r->retry_after_ms < LIM_MODE_CLOSED_MAX ? r->retry_after_ms : LIM_MODE_CLOSED_MAX;
+    uint64_t told =
+        r->retry_after_ms < LIM_MODE_CLOSED_MAX ? r->retry_after_ms : LIM_MODE_CLOSED_MAX;
     bool closed    = m->mode == PERMIT_MODE_CLOSED;
     bool straggler = closed && r->granted_ms < m->since_ms;
 
@@ -73,7 +74,8 @@ static bool trip(struct lim_mode *m, const struct lim_mode_limits *l,
 
     lim_window_set(&m->window, &l->window, 0, r->in_flight, now);
     enter(m, PERMIT_MODE_CLOSED,
-          r->call_class == CALL_TIMEOUT ? "consecutive time-outs" : "consecutive failures", now);
+          r->call_class == CALL_TIMEOUT ? "consecutive time-outs" : "consecutive failures",
+          now);
     m->tries    = true;
     m->until_ms = now + ms;
     return true;
@@ -184,7 +186,7 @@ static bool heard_rate(struct lim_mode *m, const struct lim_mode_limits *l,
 }
 
 /* The probe came to nothing: it was not sent, or failed by its own fault; another may try at once. */
-static bool heard_nothing(struct lim_mode *m, const struct lim_mode_result *r, uint64_t now)
+static bool heard_nothing(struct lim_mode *m, const struct lim_mode_result *r)
 {
     if (r->probe) {
         m->probe[0]      = '\0';
@@ -211,10 +213,10 @@ bool lim_mode_heard(struct lim_mode *m, const struct lim_mode_limits *l,
         /* It answers, so it is not broken; whether it is paid for was perhaps not asked. */
         if (m->mode == PERMIT_MODE_CLOSED)
             return heard_good(m, l, r, now);
-        return heard_nothing(m, r, now);
+        return heard_nothing(m, r);
     case CALL_NONE:
     case CALL_UNSENT:
-        return heard_nothing(m, r, now);
+        return heard_nothing(m, r);
     }
     must(!"unknown class");
     return false;
@@ -284,8 +286,8 @@ static enum lim_pass pass_limited(const struct lim_mode *m, const struct lim_mod
     return LIM_PASS_NO;
 }
 
-enum lim_pass lim_mode_pass(const struct lim_mode *m, const struct lim_mode_limits *l, uint64_t now,
-                            uint64_t *ret_ms, const char **ret_why)
+enum lim_pass lim_mode_pass(const struct lim_mode *m, const struct lim_mode_limits *l,
+                            uint64_t now, uint64_t *ret_ms, const char **ret_why)
 {
     switch (m->mode) {
     case PERMIT_MODE_NONE:
@@ -327,7 +329,8 @@ double lim_mode_factor(const struct lim_mode *m, const struct lim_mode_limits *l
 }
 
 /* Of the limit as configured; without one of what was out when it was limited. */
-static uint32_t part_of(const struct lim_mode *m, const struct lim_mode_limits *l, double factor)
+static uint32_t part_of(const struct lim_mode *m, const struct lim_mode_limits *l,
+                        double factor)
 {
     uint32_t base = l->window.in_flight;
 
@@ -368,15 +371,15 @@ void lim_mode_write(const struct lim_mode *m, struct grant_record *ret)
 void lim_mode_read(struct lim_mode *m, const struct grant_record *r)
 {
     *m = (struct lim_mode){
-        .mode        = r->mode,
-        .since_ms    = r->since_ms,
-        .until_ms    = r->until_ms,
-        .ramp_ms     = r->ramp_ms,
-        .trips       = r->trips,
-        .tries       = r->probe,
-        .fresh_ms = r->mode == PERMIT_MODE_SLOWED ? 0 : r->since_ms,
+        .mode          = r->mode,
+        .since_ms      = r->since_ms,
+        .until_ms      = r->until_ms,
+        .ramp_ms       = r->ramp_ms,
+        .trips         = r->trips,
+        .tries         = r->probe,
+        .fresh_ms      = r->mode == PERMIT_MODE_SLOWED ? 0 : r->since_ms,
         .probe_from_ms = r->since_ms,
-        .window      = {.size = r->window, .ceiling = r->ceiling, .cut_ms = r->at_ms},
+        .window        = {.size = r->window, .ceiling = r->ceiling, .cut_ms = r->at_ms},
     };
     str_copy(m->why, sizeof(m->why), r->why);
 }

@@ -21,10 +21,11 @@
 #include "wire/wire_permit.h"
 
 enum {
-    LIM_MODE_FAILURES    = 10,    /* in a row: closed */
-    LIM_MODE_BACKOFF_MS  = 1000,  /* the first time closed without being told how long, doubled */
+    LIM_MODE_FAILURES   = 10,   /* in a row: closed */
+    LIM_MODE_BACKOFF_MS = 1000, /* the first time closed without being told how long, doubled */
     LIM_MODE_BACKOFF_MAX = 60000, /* up to this */
-    LIM_MODE_CLOSED_MAX  = 24 * 3600 * 1000, /* of a Retry-After: longer ones are looked at again */
+    LIM_MODE_CLOSED_MAX =
+        24 * 3600 * 1000, /* of a Retry-After: longer ones are looked at again */
 };
 
 /* As configured now. */
@@ -57,7 +58,7 @@ struct lim_mode_result {
     uint64_t granted_ms;
     uint32_t in_flight; /* calls that were out, itself included */
     bool probe;
-    uint64_t chance;    /* any number: the jitter */
+    uint64_t chance; /* any number: the jitter */
 };
 
 /* Each returns true if the mode is another, or lasts longer: a record must say so. */
@@ -71,8 +72,8 @@ bool lim_mode_resume(struct lim_mode *m, const struct lim_mode_limits *l, uint64
 enum lim_pass { LIM_PASS_YES, LIM_PASS_PROBE, LIM_PASS_NO };
 
 /* May a call go?  NO: how long not, at the least, and why. */
-enum lim_pass lim_mode_pass(const struct lim_mode *m, const struct lim_mode_limits *l, uint64_t now,
-                            uint64_t *ret_ms, const char **ret_why);
+enum lim_pass lim_mode_pass(const struct lim_mode *m, const struct lim_mode_limits *l,
+                            uint64_t now, uint64_t *ret_ms, const char **ret_why);
 /* It goes as the probe.  The next is not before an interval has passed. */
 void lim_mode_probe(struct lim_mode *m, const char *id, uint64_t now);
 

@@ -15,7 +15,7 @@ struct lim_window {
     uint32_t ceiling; /* at that size it goes away */
     uint32_t bad;     /* answers since the last cut, or since there was none */
     uint32_t good;
-    uint64_t cut_ms;  /* when it was cut last */
+    uint64_t cut_ms; /* when it was cut last */
 };
 
 struct lim_window_limits {

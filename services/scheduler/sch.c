@@ -1,4 +1,5 @@
 #include "sch.h"
+#include "sch_place.h"
 
 #include <stdio.h>
 
@@ -32,7 +33,8 @@ int64_t sch_instant(struct sch *s, int64_t wall_ms)
 
 bool sch_mine(const struct sch *s, const char *tenant)
 {
-    return s->config->shards == 1 || subject_shard(tenant, (unsigned)s->config->shards) == s->config->shard;
+    return s->config->shards == 1 ||
+           subject_shard(tenant, (unsigned)s->config->shards) == s->config->shard;
 }
 
 const char *sch_word(struct sch *s, const char *name)
@@ -48,7 +50,8 @@ const char *sch_word(struct sch *s, const char *name)
 
 /* ---- chains ----------------------------------------------------------------------------------------- */
 
-void sch_op_start(struct sch *s, struct sch_op *op, uint32_t magic, const char *what, bus_end_fn *end)
+void sch_op_start(struct sch *s, struct sch_op *op, uint32_t magic, const char *what,
+                  bus_end_fn *end)
 {
     op->s    = s;
     op->term = s->term;
@@ -157,14 +160,18 @@ struct sch *sch_new(struct svc *svc, const struct sch_config *config)
     s->bus    = svc_bus(svc);
     s->config = config;
     list_init(&s->ops);
-    s->book   = run_tenant_new();
-    s->facts  = sch_reconcile_new();
-    s->words  = map_new();
-    s->arena  = arena_new();
+    s->book  = run_tenant_new();
+    s->facts = sch_reconcile_new();
+    s->words = map_new();
+    s->arena = arena_new();
     sch_pool_init(&s->pools, &config->lanes, (uint32_t)config->prefetch);
     sch_slot_init(&s->jobs);
     s->index = sch_index_new(&s->pools, &s->jobs, s->book, ack, s);
     svc_metrics(svc, METRICS, sizeof(METRICS) / sizeof(METRICS[0]), &s->metrics, gauges, s);
+    if (svc_config(svc)->replicas > 1 && config->leader_ttl_ms < 15000)
+        log_warn("with replicas an election takes longer than that: SLUICE_LEADER_TTL should "
+                 "be at least 15s",
+                 KV("ms", config->leader_ttl_ms));
     svc_on_ready(svc, ready, s);
     svc_on_drain(svc, drain_begin, drained, s);
     return s;
@@ -251,13 +258,13 @@ static void sweep(struct sch *s, uint64_t now)
 
 static void expire(struct sch *s, int64_t now)
 {
-    for (struct sch_run *run = NULL; (run = sch_index_expired(s->index, now)) != NULL;) {
+    for (struct sch_run *run = NULL; (run = sch_place_expired(s->index, now)) != NULL;) {
         if (run->started)
             sch_index_close(s->index, run, now);
         else if (s->mends < SCH_MENDS_MAX)
             sch_mend_end(s, run);
         else
-            sch_index_again(s->index, run, now + 50);
+            sch_place_expire_again(s->index, run, now + 50);
     }
 }
 
@@ -269,13 +276,14 @@ static uint64_t lead(struct sch *s, uint64_t now)
         const struct sch_figures f = sch_index_figures(s->index);
 
         s->role = ROLE_DECIDING;
-        log_info("deciding", KV("epoch", s->epoch), KV("n", f.tickets), KV("job", f.jobs), KV("ms", now - s->fill_since));
+        log_info("deciding", KV("epoch", s->epoch), KV("n", f.tickets), KV("job", f.jobs),
+                 KV("ms", now - s->fill_since));
         s->look_at = now + SCH_LOOK_MS;
     }
     if (s->role != ROLE_DECIDING)
         return s->role == ROLE_FILLING ? s->fill_since + SCH_FILL_MS : UINT64_MAX;
 
-    next = sch_index_turn(s->index, (int64_t)now);
+    next = sch_place_turn(s->index, (int64_t)now);
     sch_do_leases(s, now);
     expire(s, (int64_t)now);
     if (!s->draining && !s->begin) {
@@ -288,7 +296,8 @@ static uint64_t lead(struct sch *s, uint64_t now)
         sch_lead_look(s, NULL);
     }
 
-    uint64_t at = next > (int64_t)now ? (next == INT64_MAX ? UINT64_MAX : (uint64_t)next) : now + 1;
+    uint64_t at =
+        next > (int64_t)now ? (next == INT64_MAX ? UINT64_MAX : (uint64_t)next) : now + 1;
 
     if (s->hold_until > now)
         at = earlier(at, s->hold_until);

@@ -38,23 +38,28 @@ enum {
 
 enum sch_role {
     ROLE_STANDBY,
-    ROLE_TAKING,   /* leads, and learns what is in flight */
-    ROLE_FILLING,  /* tickets come in */
+    ROLE_TAKING,  /* leads, and learns what is in flight */
+    ROLE_FILLING, /* tickets come in */
     ROLE_DECIDING,
 };
 
 #define SCH_METRICS(X) \
     X(METRIC_COUNTER, scheduler_tickets_total, "tickets received") \
-    X(METRIC_COUNTER, scheduler_tickets_stale_total, "tickets of runs that were over, or of earlier wakes") \
+    X(METRIC_COUNTER, scheduler_tickets_stale_total, \
+      "tickets of runs that were over, or of earlier wakes") \
     X(METRIC_COUNTER, scheduler_tickets_dead_total, "tickets that could not be read") \
     X(METRIC_COUNTER, scheduler_admitted_total, "jobs published") \
     X(METRIC_COUNTER, scheduler_admitted_closing_total, "of these into the closing slot") \
-    X(METRIC_COUNTER, scheduler_slot_conflicts_total, "publishes refused because another held the slot") \
+    X(METRIC_COUNTER, scheduler_slot_conflicts_total, \
+      "publishes refused because another held the slot") \
     X(METRIC_COUNTER, scheduler_unanswered_total, "publishes without an answer, repeated") \
     X(METRIC_COUNTER, scheduler_freed_total, "slots freed by a worker's word") \
-    X(METRIC_COUNTER, scheduler_slots_repaired_total, "slots found free or taken by a look at JOBS") \
-    X(METRIC_COUNTER, scheduler_ended_unrun_total, "runs ended before they started: cancelled or expired") \
-    X(METRIC_COUNTER, scheduler_reconciled_total, "tickets published for runs that had no message") \
+    X(METRIC_COUNTER, scheduler_slots_repaired_total, \
+      "slots found free or taken by a look at JOBS") \
+    X(METRIC_COUNTER, scheduler_ended_unrun_total, \
+      "runs ended before they started: cancelled or expired") \
+    X(METRIC_COUNTER, scheduler_reconciled_total, \
+      "tickets published for runs that had no message") \
     X(METRIC_COUNTER, scheduler_terms_total, "times it took over or began anew") \
     X(METRIC_GAUGE, scheduler_leads, "1: this one decides") \
     X(METRIC_GAUGE, scheduler_runs_waiting, "due runs without a slot") \
@@ -85,7 +90,7 @@ struct sch {
     uint64_t epoch;
     uint32_t round; /* terms within the epoch */
     uint64_t term;
-    bool begin;     /* a term is to begin */
+    bool begin; /* a term is to begin */
     uint64_t begin_at;
     const char *begin_why;
     char consumer_name[STR_NAME_SIZE];
@@ -99,7 +104,7 @@ struct sch {
     struct sch_index *index;
     struct sch_reconcile *facts;
     struct arena *arena; /* of the message in hand */
-    struct map *words; /* names of tenants and workers in facts */
+    struct map *words;   /* names of tenants and workers in facts */
 
     struct bus_follower *journal, *results, *tenants, *upstreams, *flows, *pool_values, *locks;
     struct bus_sub *status, *freed, *upstream_state;
@@ -113,7 +118,7 @@ struct sch {
         struct sch_needed {
             char run[ID_SIZE];
             uint8_t need;
-        } *at;
+        } * at;
         size_t first, count, room;
     } needed;
 
@@ -129,16 +134,18 @@ void sch_free(struct sch **sch);
 uint64_t sch_tick(void *self, uint64_t now);
 
 int64_t sch_now(const struct sch *s);
-int64_t sch_instant(struct sch *s, int64_t wall_ms); /* of a stored time, on our monotonic clock */
-bool sch_mine(const struct sch *s, const char *tenant);    /* of my shard? */
-const char *sch_word(struct sch *s, const char *name);     /* interned */
+int64_t sch_instant(struct sch *s,
+                    int64_t wall_ms); /* of a stored time, on our monotonic clock */
+bool sch_mine(const struct sch *s, const char *tenant); /* of my shard? */
+const char *sch_word(struct sch *s, const char *name);  /* interned */
 
-void sch_op_start(struct sch *s, struct sch_op *op, uint32_t magic, const char *what, bus_end_fn *end);
+void sch_op_start(struct sch *s, struct sch_op *op, uint32_t magic, const char *what,
+                  bus_end_fn *end);
 bool sch_op_live(const struct sch_op *op); /* its term goes on: it may touch what it knows */
 struct sch *sch_op_end(struct sch_op *op); /* in `end`: NULL if the scheduler is gone */
 
 /* ---- sch_on: what comes in */
-extern const struct svc_route sch_routes[];
+extern const struct svc_route sch_on_routes[];
 void sch_on_follow(struct sch *s); /* from the first moment the streams stand */
 void sch_on_ticket(void *self, struct bus_msg **msg);
 void sch_on_gap(void *self, const char *why);
@@ -146,20 +153,25 @@ void sch_on_job(struct sch *s, struct sch_job *job); /* one that is known now: w
 
 /* ---- sch_lead: terms */
 void sch_lead_begin(struct sch *s, const char *why, uint64_t in_ms); /* a new term, soon */
-void sch_lead_end(struct sch *s);                                     /* back to standby, all forgotten */
+void sch_lead_end(struct sch *s); /* back to standby, all forgotten */
 uint64_t sch_lead_turn(struct sch *s, uint64_t now);
-void sch_lead_look(struct sch *s, void (*then)(struct sch *s)); /* STREAM.INFO of JOBS against what we believe */
+void sch_lead_look(
+    struct sch *s,
+    void (*then)(struct sch *s)); /* STREAM.INFO of JOBS against what we believe */
 
 /* ---- sch_do: moves */
 void sch_do_decide(struct sch *s);
-void sch_do_dead(struct sch *s, struct bus_msg **msg); /* what cannot be read: stored, then termed */
-void sch_do_leases(struct sch *s, uint64_t now);       /* consumers of the pools */
+void sch_do_dead(struct sch *s,
+                 struct bus_msg **msg);          /* what cannot be read: stored, then termed */
+void sch_do_leases(struct sch *s, uint64_t now); /* consumers of the pools */
 
 /* ---- sch_mend: one run's journal, read and acted upon */
-void sch_mend_end(struct sch *s, struct sch_run *run);  /* it never started, and should end */
+void sch_mend_end(struct sch *s, struct sch_run *run); /* it never started, and should end */
 void sch_mend_need(struct sch *s, const char *run, enum sch_need need);
-void sch_mend_turn(struct sch *s);                       /* those that wait for their turn */
-void sch_mend_look(struct sch *s, struct sch_run *run);  /* a ticket and its journal: cancelled, ended, started? */
+void sch_mend_turn(struct sch *s); /* those that wait for their turn */
+void sch_mend_look(
+    struct sch *s,
+    struct sch_run *run); /* a ticket and its journal: cancelled, ended, started? */
 
 /* ---- sch_tell: what others should know */
 uint64_t sch_tell_turn(struct sch *s, uint64_t now);

@@ -10,14 +10,20 @@
 #include "base/str.h"
 #include "problem/problem.h"
 #include "sch.h"
+#include "sch_load.h"
 #include "wire/subject.h"
 
-enum { ADMIN_MAGIC = 0x53434f70, ANSWER_MAX = 4 * 1024 * 1024, VALUE_MAX = 16 * 1024, TRIES = 10 };
+enum {
+    ADMIN_MAGIC = 0x53434f70,
+    ANSWER_MAX  = 4 * 1024 * 1024,
+    VALUE_MAX   = 16 * 1024,
+    TRIES       = 10
+};
 
 /* ---- answers ------------------------------------------------------------------------------------------------- */
 
-static void answer_problem(struct sch *s, const struct bus_msg *request, const char *endpoint, uint64_t since_us,
-                           const struct problem *why)
+static void answer_problem(struct sch *s, const struct bus_msg *request, const char *endpoint,
+                           uint64_t since_us, const struct problem *why)
 {
     char status[12];
     const struct bus_header headers[] = {
@@ -34,7 +40,8 @@ static void answer_problem(struct sch *s, const struct bus_msg *request, const c
     buf_deinit(&body);
 }
 
-static void answer(struct sch *s, const struct bus_msg *request, const char *endpoint, uint64_t since_us, struct buf *body)
+static void answer(struct sch *s, const struct bus_msg *request, const char *endpoint,
+                   uint64_t since_us, struct buf *body)
 {
     bus_answer(s->bus, request, buf_bytes(body), NULL, 0);
     svc_answered(s->svc, endpoint, since_us, true);
@@ -44,21 +51,24 @@ static void answer(struct sch *s, const struct bus_msg *request, const char *end
 
 void sch_admin_on_load(void *self, struct bus_msg **msg)
 {
-    struct sch *s       = SELF(struct sch, SCH_MAGIC, self);
-    uint64_t since_us   = clk_mono_us();
+    struct sch *s            = SELF(struct sch, SCH_MAGIC, self);
+    uint64_t since_us        = clk_mono_us();
     char name[STR_NAME_SIZE] = "";
-    bool one            = str_token((*msg)->subject, 3, name, sizeof(name));
+    bool one                 = str_token((*msg)->subject, 3, name, sizeof(name));
     struct problem why;
     struct buf body;
 
     if (s->role != ROLE_DECIDING)
         return;
     if (one && !sch_pool_find(&s->pools, name)) {
-        problem_set(&why, PROBLEM_NOT_FOUND, "", "pool %s is not known: no worker announced it and no run waits for it", name);
+        problem_set(&why, PROBLEM_NOT_FOUND, "",
+                    "pool %s is not known: no worker announced it and no run waits for it",
+                    name);
         answer_problem(s, *msg, "load", since_us, &why);
         return;
     }
-    sch_index_load(s->index, sch_now(s), s->config->age_promote_ms); /* as of now, not of a second ago */
+    sch_load_count(s->index, sch_now(s),
+                   s->config->age_promote_ms); /* as of now, not of a second ago */
     buf_init(&body, ANSWER_MAX);
     sch_tell_load(s, one ? name : NULL, &body);
     answer(s, *msg, "load", since_us, &body);
@@ -77,11 +87,14 @@ static void write_tenant(const struct sch *s, const char *tenant, struct buf *to
     const struct sch_tenant *t = sch_index_tenant_find(s->index, tenant);
     const char *comma          = "";
     struct run_rule rule;
-    int64_t oldest = t ? sch_index_oldest(s->index, t) : INT64_MAX;
+    int64_t oldest = t ? sch_load_oldest(t) : INT64_MAX;
 
     run_tenant_rule(s->book, tenant, &rule);
-    buf_printf(to, "{\"tenant\":\"%s\",\"tier\":\"%s\",\"cap\":%u,\"weight\":%u,\"queue_max\":%" PRIu64 ",\"lanes\":[", tenant,
-               rule.tier, rule.cap, rule.weight, rule.queue_max);
+    buf_printf(
+        to,
+        "{\"tenant\":\"%s\",\"tier\":\"%s\",\"cap\":%u,\"weight\":%u,\"queue_max\":%" PRIu64
+        ",\"lanes\":[",
+        tenant, rule.tier, rule.cap, rule.weight, rule.queue_max);
     for (int lane = 0; lane < LANES; lane++)
         if (rule.lanes[lane]) {
             buf_printf(to, "%s\"%s\"", comma, lane_word((enum lane)lane));
@@ -97,16 +110,19 @@ static void write_tenant(const struct sch *s, const char *tenant, struct buf *to
         buf_printf(to, "%" PRIu64, rule.runs_per_hour);
     else
         buf_str(to, "null");
-    buf_printf(to, ",\"private_net\":%s,\"paused\":%s,\"reason\":", rule.private_net ? "true" : "false",
-               rule.paused ? "true" : "false");
+    buf_printf(to, ",\"private_net\":%s,\"paused\":%s,\"reason\":",
+               rule.private_net ? "true" : "false", rule.paused ? "true" : "false");
     json_quote(to, rule.reason);
     buf_printf(to, ",\"in_flight\":%u,\"queued\":{", t ? t->slots.taken : 0);
     for (int lane = 0; lane < LANES; lane++)
-        buf_printf(to, "%s\"%s\":%" PRIu64, lane > 0 ? "," : "", lane_word((enum lane)lane), t ? t->waiting[lane] : 0);
-    buf_printf(to, "},\"oldest_ms\":%" PRId64 "}", oldest < sch_now(s) ? sch_now(s) - oldest : 0);
+        buf_printf(to, "%s\"%s\":%" PRIu64, lane > 0 ? "," : "", lane_word((enum lane)lane),
+                   t ? t->waiting[lane] : 0);
+    buf_printf(to, "},\"oldest_ms\":%" PRId64 "}",
+               oldest < sch_now(s) ? sch_now(s) - oldest : 0);
 }
 
-static void answer_tenant(struct sch *s, const struct bus_msg *request, uint64_t since_us, const char *tenant)
+static void answer_tenant(struct sch *s, const struct bus_msg *request, uint64_t since_us,
+                          const char *tenant)
 {
     struct buf body;
 
@@ -136,7 +152,9 @@ static void write_done(struct bus_op *op, struct err e)
 
     if (s && failed(e)) {
         if (w->why.code == PROBLEM_NONE) {
-            problem_set(&w->why, PROBLEM_UNAVAILABLE, "", "the value could not be stored; whether it was is not known: read it, then repeat");
+            problem_set(&w->why, PROBLEM_UNAVAILABLE, "",
+                        "the value could not be stored; whether it was is not known: read it, "
+                        "then repeat");
             w->why.retry_after_ms = 1000;
         }
         answer_problem(s, w->request, "tenant", w->since_us, &w->why);
@@ -162,7 +180,8 @@ static struct err write_stored(struct bus_op *op, const struct bus_reply *r)
         return r->err;
     buf_init(&text, VALUE_MAX);
     json_print(w->value, &text);
-    if (!failed(run_tenant_put(s->book, w->tenant, buf_bytes(&text), true, &why))) /* its follower says the same in a moment */
+    if (!failed(run_tenant_put(s->book, w->tenant, buf_bytes(&text), true,
+                               &why))) /* its follower says the same in a moment */
         sch_index_rules(s->index, w->tenant, sch_now(s));
     buf_deinit(&text);
     log_info("tenant changed", KV("tenant", w->tenant), KV("seq", r->seq));
@@ -181,7 +200,8 @@ static struct err write_patched(struct bus_op *op, const struct bus_reply *r)
     json_free(&w->value);
     if (failed(r->err) || failed(json_parse(&w->value, r->body, detail, sizeof(detail))) ||
         json_type(w->value) != JSON_OBJECT) {
-        json_free(&w->value); /* none yet, or written by hand and broken: the patch is all there is */
+        json_free(
+            &w->value); /* none yet, or written by hand and broken: the patch is all there is */
         w->value = json_new_object();
     }
     json_merge_patch(w->value, w->patch);
@@ -193,7 +213,8 @@ static struct err write_patched(struct bus_op *op, const struct bus_reply *r)
     buf_init(&text, VALUE_MAX);
     json_print(w->value, &text);
     if (text.full) {
-        problem_set(&w->why, PROBLEM_TOO_LARGE, "", "the value of a tenant is at most %d bytes", VALUE_MAX);
+        problem_set(&w->why, PROBLEM_TOO_LARGE, "", "the value of a tenant is at most %d bytes",
+                    VALUE_MAX);
         e = err_of(ERR_REJECT, "write tenant");
     } else {
         const struct bus_expect expect = {.seq = r->seq};
@@ -221,7 +242,9 @@ void sch_admin_on_tenant(void *self, struct bus_msg **msg)
     if (s->role != ROLE_DECIDING)
         return;
     if (!str_token((*msg)->subject, 3, tenant, sizeof(tenant)) || !str_is_name(tenant)) {
-        problem_set(&why, PROBLEM_INVALID_REQUEST, "", "the last part of the subject is no name of a tenant ([A-Za-z0-9_-], at most 64)");
+        problem_set(
+            &why, PROBLEM_INVALID_REQUEST, "",
+            "the last part of the subject is no name of a tenant ([A-Za-z0-9_-], at most 64)");
         answer_problem(s, *msg, "tenant", since_us, &why);
         return;
     }
@@ -230,7 +253,9 @@ void sch_admin_on_tenant(void *self, struct bus_msg **msg)
     if ((*msg)->body.len == 0) {
         run_tenant_rule(s->book, tenant, &rule);
         if (!rule.listed && listed_only(s) && !sch_index_tenant_find(s->index, tenant)) {
-            problem_set(&why, PROBLEM_NOT_FOUND, "", "tenant %s is not known: sluice tenant set %s --tier free", tenant, tenant);
+            problem_set(&why, PROBLEM_NOT_FOUND, "",
+                        "tenant %s is not known: sluice tenant set %s --tier free", tenant,
+                        tenant);
             answer_problem(s, *msg, "tenant", since_us, &why);
             return;
         }
@@ -241,7 +266,8 @@ void sch_admin_on_tenant(void *self, struct bus_msg **msg)
     struct err e = json_parse(&patch, (*msg)->body, detail, sizeof(detail));
 
     if (failed(e) || json_type(patch) != JSON_OBJECT) {
-        problem_set(&why, PROBLEM_INVALID_REQUEST, "", "%s", failed(e) ? detail : "must be an object such as {\"cap\":30}");
+        problem_set(&why, PROBLEM_INVALID_REQUEST, "", "%s",
+                    failed(e) ? detail : "must be an object such as {\"cap\":30}");
         answer_problem(s, *msg, "tenant", since_us, &why);
         json_free(&patch);
         return;

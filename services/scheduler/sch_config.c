@@ -9,9 +9,10 @@
 const struct config_key sch_config_keys[] = {
     {"SLUICE_SHARDS", CONFIG_UINT, FIELD(shards), "1", "1", "1024",
      "into how many parts tenants are divided; the same for all services"},
-    {"SLUICE_SHARD", CONFIG_UINT, FIELD(shard), "0", "0", "1023", "which part this scheduler looks after"},
-    {"SLUICE_LANES", CONFIG_STRING, FIELD(lanes_text), "realtime=70/10,standard=25,bulk=5", NULL, NULL,
-     "share of each lane, and what lanes below may not borrow (percent)"},
+    {"SLUICE_SHARD", CONFIG_UINT, FIELD(shard), "0", "0", "1023",
+     "which part this scheduler looks after"},
+    {"SLUICE_LANES", CONFIG_STRING, FIELD(lanes_text), "realtime=70/10,standard=25,bulk=5",
+     NULL, NULL, "share of each lane, and what lanes below may not borrow (percent)"},
     {"SLUICE_AGE_PROMOTE", CONFIG_DURATION, FIELD(age_promote_ms), "10m", "1s", "24h",
      "a lane whose oldest run waited longer goes first, within its share"},
     {"SLUICE_PREFETCH", CONFIG_UINT, FIELD(prefetch), "1", "0", "1000",
@@ -31,8 +32,10 @@ struct err sch_config_check(void *config, char *why, unsigned long why_size)
     char detail[160];
 
     if (c->shard >= c->shards) {
-        str_format(why, why_size, "SLUICE_SHARD is %llu, but there are only %llu shards (0 to %llu)",
-                   (unsigned long long)c->shard, (unsigned long long)c->shards, (unsigned long long)c->shards - 1);
+        str_format(why, why_size,
+                   "SLUICE_SHARD is %llu, but there are only %llu shards (0 to %llu)",
+                   (unsigned long long)c->shard, (unsigned long long)c->shards,
+                   (unsigned long long)c->shards - 1);
         return err_of(ERR_REJECT, "check configuration");
     }
 

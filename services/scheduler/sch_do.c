@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "sch.h"
+#include "sch_claim.h"
 #include "wire/subject.h"
 #include "wire/wire_stream.h"
 
@@ -16,11 +17,11 @@ enum {
     LEASE_MAGIC = 0x53434c65,
 
     BODY_MAX     = 4096,
-    REPEAT_MS    = 20,   /* after a publish without an answer */
-    BUSY_MS      = 5,    /* somebody else's write to the same slot is in flight */
-    EARLY_MS     = 2,    /* a replicated server says "freed" up to 3 ms early */
+    REPEAT_MS    = 20, /* after a publish without an answer */
+    BUSY_MS      = 5,  /* somebody else's write to the same slot is in flight */
+    EARLY_MS     = 2,  /* a replicated server says "freed" up to 3 ms early */
     EARLY_TRIES  = 25,
-    HOLD_MS      = 200,  /* NATS refuses: let it recover */
+    HOLD_MS      = 200, /* NATS refuses: let it recover */
     HOLD_FULL_MS = 1000,
 };
 
@@ -51,14 +52,16 @@ static struct err admit_stored(struct sch_admit *a, uint64_t seq)
 {
     struct sch *s = a->base.s;
     bool over     = false;
-    struct sch_job *job = sch_index_admitted(s->index, a->run, &a->claim, seq, sch_now(s), &over);
+    struct sch_job *job =
+        sch_claim_admitted(s->index, a->run, &a->claim, seq, sch_now(s), &over);
 
     s->metrics.scheduler_admitted_total++;
     s->metrics.scheduler_admitted_closing_total += a->claim.slot == 0;
-    log_debug("run admitted", KV("run", a->job.ticket.run), KV("tenant", a->job.ticket.tenant), KV("slot", a->claim.slot),
-              KV("job", seq), KV("pool", a->job.ticket.pool), KV("wake", a->claim.wake));
+    log_debug("run admitted", KV("run", a->job.ticket.run), KV("tenant", a->job.ticket.tenant),
+              KV("slot", a->claim.slot), KV("job", seq), KV("pool", a->job.ticket.pool),
+              KV("wake", a->claim.wake));
     if (over)
-        sch_index_job_gone(s->index, &job, sch_now(s));
+        sch_claim_job_gone(s->index, &job, sch_now(s));
     else
         sch_on_job(s, job);
     return bus_op_done(&a->base.op);
@@ -68,7 +71,7 @@ static struct err admit_refused(struct sch_admit *a, struct err e, uint64_t hold
 {
     struct sch *s = a->base.s;
 
-    sch_index_refused(s->index, a->run, &a->claim, sch_now(s));
+    sch_claim_refused(s->index, a->run, &a->claim, sch_now(s));
     if (hold_ms > 0) {
         if (s->hold_until <= svc_now(s->svc))
             log_warn("jobs cannot be published, waiting", KV("err", e), KV("ms", hold_ms));
@@ -92,16 +95,20 @@ static struct err admit_meets(struct sch_admit *a, const struct bus_msg *m)
     struct job there;
     bool readable = !failed(wire_read_job(&there, m->body));
 
-    if (readable && str_equal(there.ticket.run, a->job.ticket.run) && there.ticket.wake >= a->claim.wake)
+    if (readable && str_equal(there.ticket.run, a->job.ticket.run) &&
+        there.ticket.wake >= a->claim.wake)
         return admit_stored(a, m->seq);
-    if (m->seq == sch_slot_gone(&a->claim.tenant->slots, a->claim.slot) && a->tries++ < EARLY_TRIES)
+    if (m->seq == sch_slot_gone(&a->claim.tenant->slots, a->claim.slot) &&
+        a->tries++ < EARLY_TRIES)
         return bus_wait(&a->base.op, EARLY_MS, admit_again);
 
     s->metrics.scheduler_slot_conflicts_total++;
-    log_info("slot was taken by another", KV("tenant", a->claim.tenant->name), KV("slot", a->claim.slot), KV("job", m->seq));
+    log_info("slot was taken by another", KV("tenant", a->claim.tenant->name),
+             KV("slot", a->claim.slot), KV("job", m->seq));
     if (!readable) { /* it holds the slot all the same */
         there = (struct job){.ticket = {.wake = 1, .lane = LANE_STANDARD}};
-        str_format(there.ticket.run, sizeof(there.ticket.run), "?%llu", (unsigned long long)m->seq);
+        str_format(there.ticket.run, sizeof(there.ticket.run), "?%llu",
+                   (unsigned long long)m->seq);
         str_copy(there.ticket.pool, sizeof(there.ticket.pool), a->job.ticket.pool);
     }
     str_copy(there.ticket.tenant, sizeof(there.ticket.tenant), a->job.ticket.tenant);
@@ -109,7 +116,7 @@ static struct err admit_meets(struct sch_admit *a, const struct bus_msg *m)
 
     struct err e = admit_refused(a, OK, 0);
 
-    sch_on_job(s, sch_index_found(s->index, &there, m->seq, sch_now(s)));
+    sch_on_job(s, sch_claim_found(s->index, &there, m->seq, sch_now(s)));
     return e;
 }
 
@@ -119,7 +126,8 @@ static struct err admit_read(struct bus_op *op, const struct bus_reply *r)
 
     if (!sch_op_live(&a->base))
         return bus_op_done(op);
-    if (failed(r->err) || r->count == 0) /* free by now, or nobody knows: the publish will tell */
+    if (failed(r->err) ||
+        r->count == 0) /* free by now, or nobody knows: the publish will tell */
         return bus_wait(op, failed(r->err) ? REPEAT_MS : 0, admit_again);
     return admit_meets(a, r->msgs);
 }
@@ -182,12 +190,14 @@ static struct err admit_publish(struct sch_admit *a)
     must(!body.full);
 
     const struct bus_out out = {
-        .subject = subject_job(subject, a->job.ticket.tenant, a->claim.slot, a->job.ticket.pool),
-        .body    = buf_bytes(&body),
+        .subject =
+            subject_job(subject, a->job.ticket.tenant, a->claim.slot, a->job.ticket.pool),
+        .body = buf_bytes(&body),
     };
     /* Nothing may be in the slot, whatever the pool: the server holds the cap. */
-    const struct bus_expect expect = {.seq = 0, .subject = subject_slot(slot, a->job.ticket.tenant, a->claim.slot)};
-    struct err e                   = bus_publish(&a->base.op, &out, &expect, admit_answered);
+    const struct bus_expect expect = {
+        .seq = 0, .subject = subject_slot(slot, a->job.ticket.tenant, a->claim.slot)};
+    struct err e = bus_publish(&a->base.op, &out, &expect, admit_answered);
 
     buf_deinit(&body);
     return e;
@@ -198,7 +208,7 @@ static void admit(struct sch *s, struct sch_run *run, bool closing)
     struct sch_admit *a = mem_new(struct sch_admit);
 
     a->run = run;
-    sch_index_claim(s->index, run, closing, sch_now(s), &a->claim, &a->job);
+    sch_claim_take(s->index, run, closing, sch_now(s), &a->claim, &a->job);
     s->admits++;
     sch_op_start(s, &a->base, ADMIT_MAGIC, "admit", admit_done);
     (void)admit_publish(a);
@@ -212,7 +222,7 @@ void sch_do_decide(struct sch *s)
     if (s->hold_until > svc_now(s->svc))
         return;
     for (struct sch_run *run = NULL;
-         s->admits < SCH_ADMITS_MAX && (run = sch_index_next_closing(s->index)) != NULL;)
+         s->admits < SCH_ADMITS_MAX && (run = sch_claim_next_closing(s->index)) != NULL;)
         admit(s, run, true);
     for (size_t it = 0; map_next(s->pools.pools, &it, NULL, &value);) {
         struct sch_pool *pool = value;
@@ -220,7 +230,7 @@ void sch_do_decide(struct sch *s)
         if (pool->paused)
             continue;
         for (struct sch_run *run = NULL;
-             s->admits < SCH_ADMITS_MAX && (run = sch_index_next(s->index, pool, now)) != NULL;)
+             s->admits < SCH_ADMITS_MAX && (run = sch_claim_next(s->index, pool, now)) != NULL;)
             admit(s, run, false);
     }
 }
@@ -238,7 +248,8 @@ static void dead_done(struct bus_op *op, struct err e)
     struct sch *s      = sch_op_end(&d->base);
 
     if (s && !failed(e) && d->msg) {
-        log_warn("ticket cannot be read: put into SLUICE_DEAD", KV("subject", d->msg->subject), KV("seq", d->msg->seq));
+        log_warn("ticket cannot be read: put into SLUICE_DEAD", KV("subject", d->msg->subject),
+                 KV("seq", d->msg->seq));
         s->metrics.scheduler_tickets_dead_total++;
         bus_settle(s->bus, &d->msg, err_of(ERR_REJECT, "read ticket"));
     }
@@ -256,12 +267,14 @@ void sch_do_dead(struct sch *s, struct bus_msg **msg)
 {
     struct sch_dead *d = mem_new(struct sch_dead);
     char subject[SUBJECT_SIZE], tenant[STR_NAME_SIZE];
-    const struct bus_header headers[] = {{"Sluice-Subject", (*msg)->subject}, {"Sluice-Code", "unreadable"}};
+    const struct bus_header headers[] = {{"Sluice-Subject", (*msg)->subject},
+                                         {"Sluice-Code", "unreadable"}};
 
     d->msg = take(msg);
     if (!str_token(d->msg->subject, 4, tenant, sizeof(tenant)) || !str_is_name(tenant))
         str_copy(tenant, sizeof(tenant), "unknown");
-    str_format(subject, sizeof(subject), "sluice.dead.%s.ticket-%llu", tenant, (unsigned long long)d->msg->seq);
+    str_format(subject, sizeof(subject), "sluice.dead.%s.ticket-%llu", tenant,
+               (unsigned long long)d->msg->seq);
 
     const struct bus_out out       = {subject, d->msg->body, headers, 2};
     const struct bus_expect expect = {.seq = 0};
@@ -292,10 +305,13 @@ static void lease_done(struct bus_op *op, struct err e)
     struct sch *s       = sch_op_end(&l->base);
 
     if (live) {
-        l->pool->lease_at = sch_now(s) + (failed(e) ? LEASE_AGAIN_MS : l->right ? LEASE_SURE_MS : LEASE_LATER_MS);
+        l->pool->lease_at = sch_now(s) + (failed(e)  ? LEASE_AGAIN_MS
+                                          : l->right ? LEASE_SURE_MS
+                                                     : LEASE_LATER_MS);
         l->pool->lease    = failed(e) ? LEASE_UNKNOWN : l->right ? LEASE_RIGHT : LEASE_TOO_LONG;
         if (failed(e))
-            log_warn("consumer of a pool cannot be made, trying on", KV("pool", l->name), KV("err", e));
+            log_warn("consumer of a pool cannot be made, trying on", KV("pool", l->name),
+                     KV("err", e));
         if (e.kind == ERR_ABSENT || (e.kind == ERR_RETRY && bus_connected(s->bus)))
             svc_streams_missing(s->svc);
     }
@@ -320,7 +336,8 @@ static struct err lease_make(struct sch_lease *l)
     buf_init(&config, BODY_MAX);
     wire_consumer_jobs(l->name, l->base.s->config->lease_ms, &config);
 
-    struct err e = bus_consumer_make(&l->base.op, STREAM_JOBS, l->name, buf_bytes(&config), lease_made);
+    struct err e =
+        bus_consumer_make(&l->base.op, STREAM_JOBS, l->name, buf_bytes(&config), lease_made);
 
     buf_deinit(&config);
     return e;
@@ -345,7 +362,8 @@ static struct err lease_read(struct bus_op *op, const struct bus_reply *r)
         return e;
 
     uint64_t have = (uint64_t)json_int(json_get(json_get(doc, "config"), "ack_wait")) / 1000000;
-    bool empty    = json_int(json_get(doc, "num_ack_pending")) == 0 && json_int(json_get(doc, "num_pending")) == 0 &&
+    bool empty    = json_int(json_get(doc, "num_ack_pending")) == 0 &&
+                 json_int(json_get(doc, "num_pending")) == 0 &&
                  sch_pool_in_flight(l->pool) == 0;
 
     if (have < l->base.s->config->lease_ms || (have > l->base.s->config->lease_ms && empty))
@@ -374,7 +392,8 @@ void sch_do_leases(struct sch *s, uint64_t now)
     for (size_t it = 0; map_next(s->pools.pools, &it, NULL, &value);) {
         struct sch_pool *pool = value;
 
-        if (list_empty(&pool->workers) || pool->lease == LEASE_ASKING || (int64_t)now < pool->lease_at)
+        if (list_empty(&pool->workers) || pool->lease == LEASE_ASKING ||
+            (int64_t)now < pool->lease_at)
             continue;
         lease_look(s, pool);
     }

@@ -6,7 +6,9 @@
 #include "base/must.h"
 #include "base/str.h"
 
-enum { SCALE_BITS = 16 }; /* of virtual time: a weight of 1000 still counts single milliseconds */
+enum {
+    SCALE_BITS = 16
+}; /* of virtual time: a weight of 1000 still counts single milliseconds */
 
 struct err sch_fair_lanes(const char *text, struct sch_lanes *ret, char *why, size_t why_size)
 {
@@ -22,13 +24,18 @@ struct err sch_fair_lanes(const char *text, struct sch_lanes *ret, char *why, si
             part[0] = '\0';
         at += len + (at[len] == ',');
 
-        int got  = sscanf(part, "%31[a-z]=%4u/%3u%c", word, &weight, &reserve, &tail);
-        bool odd = got == 2 ? strchr(part, '/') != NULL || strspn(strchr(part, '=') + 1, "0123456789") != strlen(strchr(part, '=') + 1)
-                            : got != 3;
+        int got        = sscanf(part, "%31[a-z]=%4u/%3u%c", word, &weight, &reserve, &tail);
+        bool odd       = got == 2 ? strchr(part, '/') != NULL ||
+                                  strspn(strchr(part, '=') + 1, "0123456789") !=
+                                      strlen(strchr(part, '=') + 1)
+                                  : got != 3;
         enum lane lane = lane_of(word);
 
         if (odd || lane == LANE_NONE || weight < 1 || weight > SCH_WEIGHT_MAX || reserve > 90) {
-            str_format(why, why_size, "\"%s\" is no lane=weight/reserve with a weight of 1 to 1000 and a reserve of 0 to 90", part);
+            str_format(why, why_size,
+                       "\"%s\" is no lane=weight/reserve with a weight of 1 to 1000 and a "
+                       "reserve of 0 to 90",
+                       part);
             return err_of(ERR_REJECT, "read lanes");
         }
         lanes.weight[lane]  = weight;
@@ -133,7 +140,8 @@ static uint64_t charge(struct sch_circle *c, struct sch_share *s, int64_t now)
     return fee;
 }
 
-static void give_back(struct sch_circle *c, struct sch_share *s, uint64_t fee, uint32_t period, int64_t now)
+static void give_back(struct sch_circle *c, struct sch_share *s, uint64_t fee, uint32_t period,
+                      int64_t now)
 {
     settle_use(c, s, now);
     must(s->running > 0);
@@ -173,14 +181,16 @@ void sch_fair_share(struct sch_share *share, uint32_t weight, int64_t now)
     *share = (struct sch_share){.weight = weight > 0 ? weight : 1, .at = now};
 }
 
-void sch_fair_weight(struct sch_fair *f, enum lane lane, struct sch_share *share, uint32_t weight, int64_t now)
+void sch_fair_weight(struct sch_fair *f, enum lane lane, struct sch_share *share,
+                     uint32_t weight, int64_t now)
 {
     settle_use(&f->tenants[lane], share, now);
     share->weight = weight > 0 ? weight : 1;
     rekey(&f->tenants[lane], share);
 }
 
-void sch_fair_want(struct sch_fair *f, enum lane lane, struct sch_share *share, bool wants, int64_t now)
+void sch_fair_want(struct sch_fair *f, enum lane lane, struct sch_share *share, bool wants,
+                   int64_t now)
 {
     struct sch_circle *c = &f->tenants[lane];
 
@@ -228,9 +238,10 @@ static bool promoted(const struct sch_fair *f, const struct sch_room *room, int 
     return room->aged[lane] && room->taken[lane] < (floor > 0 ? floor : 1);
 }
 
-struct sch_share *sch_fair_next(struct sch_fair *f, const struct sch_room *room, int64_t now, enum lane *ret_lane)
+struct sch_share *sch_fair_next(struct sch_fair *f, const struct sch_room *room, int64_t now,
+                                enum lane *ret_lane)
 {
-    int best = LANES;
+    int best           = LANES;
     bool best_promoted = false;
 
     for (int lane = 0; lane < LANES; lane++) {
@@ -255,7 +266,8 @@ struct sch_share *sch_fair_next(struct sch_fair *f, const struct sch_room *room,
     return least(&f->tenants[best], now);
 }
 
-struct sch_fee sch_fair_start(struct sch_fair *f, enum lane lane, struct sch_share *share, int64_t now)
+struct sch_fee sch_fair_start(struct sch_fair *f, enum lane lane, struct sch_share *share,
+                              int64_t now)
 {
     struct sch_fee fee = {
         .tenant = charge(&f->tenants[lane], share, now),
@@ -267,7 +279,8 @@ struct sch_fee sch_fair_start(struct sch_fair *f, enum lane lane, struct sch_sha
     return fee;
 }
 
-void sch_fair_stop(struct sch_fair *f, enum lane lane, struct sch_share *share, const struct sch_fee *fee, int64_t now)
+void sch_fair_stop(struct sch_fair *f, enum lane lane, struct sch_share *share,
+                   const struct sch_fee *fee, int64_t now)
 {
     give_back(&f->tenants[lane], share, fee->tenant, fee->tenant_period, now);
     give_back(&f->root, &f->lane[lane], fee->lane, fee->lane_period, now);

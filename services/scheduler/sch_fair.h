@@ -28,14 +28,16 @@ struct sch_lanes {
 };
 
 /* "realtime=70/10,standard=25,bulk=5".  REJECT with a sentence. */
-MUST_USE struct err sch_fair_lanes(const char *text, struct sch_lanes *ret, char *why, size_t why_size);
+MUST_USE struct err sch_fair_lanes(const char *text, struct sch_lanes *ret, char *why,
+                                   size_t why_size);
 
 /* One party's account; embedded in a tenant's queue, and one for each lane. */
 struct sch_share {
     struct heap_node turn; /* among those that want one */
     uint64_t used;         /* virtual */
-    uint64_t lifted;       /* raised to the present by that much when it came back: not to be given back as fees */
-    int64_t at;            /* charged up to then */
+    uint64_t
+        lifted; /* raised to the present by that much when it came back: not to be given back as fees */
+    int64_t at; /* charged up to then */
     uint32_t running;
     uint32_t weight;
     uint32_t period;
@@ -65,26 +67,31 @@ struct sch_room {
     uint32_t slots;    /* of live workers */
     uint32_t prefetch; /* more, for realtime only */
     uint32_t taken[LANES];
-    bool aged[LANES];  /* the lane's oldest has waited longer than age promotes at */
+    bool aged[LANES]; /* the lane's oldest has waited longer than age promotes at */
 };
 
 void sch_fair_init(struct sch_fair *f, const struct sch_lanes *lanes);
 void sch_fair_deinit(struct sch_fair *f); /* forgets who wants */
 
 void sch_fair_share(struct sch_share *share, uint32_t weight, int64_t now);
-void sch_fair_weight(struct sch_fair *f, enum lane lane, struct sch_share *share, uint32_t weight, int64_t now);
+void sch_fair_weight(struct sch_fair *f, enum lane lane, struct sch_share *share,
+                     uint32_t weight, int64_t now);
 
 /* Enters or leaves the circle of those that want a turn; says it again without harm. */
-void sch_fair_want(struct sch_fair *f, enum lane lane, struct sch_share *share, bool wants, int64_t now);
+void sch_fair_want(struct sch_fair *f, enum lane lane, struct sch_share *share, bool wants,
+                   int64_t now);
 
 /* May the lane take one more? */
 bool sch_fair_room(const struct sch_fair *f, const struct sch_room *room, enum lane lane);
 
 /* Whose turn it is; NULL if nobody wants, or there is no room for those who do. */
-struct sch_share *sch_fair_next(struct sch_fair *f, const struct sch_room *room, int64_t now, enum lane *ret_lane);
+struct sch_share *sch_fair_next(struct sch_fair *f, const struct sch_room *room, int64_t now,
+                                enum lane *ret_lane);
 
-struct sch_fee sch_fair_start(struct sch_fair *f, enum lane lane, struct sch_share *share, int64_t now);
-void sch_fair_stop(struct sch_fair *f, enum lane lane, struct sch_share *share, const struct sch_fee *fee, int64_t now);
+struct sch_fee sch_fair_start(struct sch_fair *f, enum lane lane, struct sch_share *share,
+                              int64_t now);
+void sch_fair_stop(struct sch_fair *f, enum lane lane, struct sch_share *share,
+                   const struct sch_fee *fee, int64_t now);
 /* One that was running already when we came: no fee. */
 void sch_fair_found(struct sch_fair *f, enum lane lane, struct sch_share *share, int64_t now);
 

@@ -6,7 +6,7 @@
 
 void sch_gate_init(struct sch_gate *g, enum sch_gate_kind kind, const char *name)
 {
-    *g = (struct sch_gate){.kind = kind, .limit = kind == GATE_LOCK ? 1 : GATE_OPEN};
+    *g      = (struct sch_gate){.kind = kind, .limit = kind == GATE_LOCK ? 1 : GATE_OPEN};
     g->name = mem_strdup(name);
     heap_init(&g->parked);
 }

@@ -19,20 +19,20 @@ enum sch_gate_kind { GATE_LOCK, GATE_UPSTREAM, GATE_FLOW, GATES };
 enum { GATE_OPEN = INT32_MAX };
 
 struct sch_gate {
-    struct heap parked;      /* place nodes of the runs that wait here, by rank */
-    char *name;              /* of a lock: <tenant>.<lock> */
+    struct heap parked; /* place nodes of the runs that wait here, by rank */
+    char *name;         /* of a lock: <tenant>.<lock> */
     enum sch_gate_kind kind;
-    uint32_t limit;          /* how many may have passed at a time */
+    uint32_t limit; /* how many may have passed at a time */
     uint32_t passed;
-    uint32_t refs;           /* runs and jobs that name it */
-    bool paused;             /* by a person */
-    bool known;              /* somebody configured it, or told its state: it stays */
-    char owner[ID_SIZE];     /* of a lock: the run that the record names; "" none */
+    uint32_t refs;       /* runs and jobs that name it */
+    bool paused;         /* by a person */
+    bool known;          /* somebody configured it, or told its state: it stays */
+    char owner[ID_SIZE]; /* of a lock: the run that the record names; "" none */
     /* Of an upstream: shut by its limiter until then (INT64_MAX: until it says otherwise), and one probe now and then. */
     int64_t shut_until;
-    int64_t probe_at;        /* the next may pass from then on */
-    uint64_t probe_ms;       /* 0: no probes */
-    bool limited;            /* 402, as opposed to closed for a while */
+    int64_t probe_at;  /* the next may pass from then on */
+    uint64_t probe_ms; /* 0: no probes */
+    bool limited;      /* 402, as opposed to closed for a while */
     char why[64];
 };
 

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "sch.h"
+#include "sch_claim.h"
 #include "wire/subject.h"
 #include "wire/wire_stream.h"
 
@@ -16,11 +17,11 @@ enum {
     TAKE_MAGIC = 0x53435461,
     LOOK_MAGIC = 0x53434c6f,
 
-    BODY_MAX   = 8192,
-    PAGE       = 512,
-    AGAIN_MS   = 250, /* a beginning that failed is tried again */
-    OLD_MAX    = 64,  /* consumers of earlier terms deleted in one go */
-    ROOM       = INT32_MAX,
+    BODY_MAX = 8192,
+    PAGE     = 512,
+    AGAIN_MS = 250, /* a beginning that failed is tried again */
+    OLD_MAX  = 64,  /* consumers of earlier terms deleted in one go */
+    ROOM     = INT32_MAX,
 };
 
 /* ---- a look at JOBS ------------------------------------------------------------------------------------------ */
@@ -36,7 +37,7 @@ struct sch_look {
     struct look_slot {
         char tenant[STR_NAME_SIZE];
         uint32_t slot;
-    } *unknown;
+    } * unknown;
     size_t count, room, at;
 };
 
@@ -44,10 +45,10 @@ static struct err look_ask(struct sch_look *l);
 
 static void look_done(struct bus_op *op, struct err e)
 {
-    struct sch_look *l          = SELF(struct sch_look, LOOK_MAGIC, op);
-    bool live                   = sch_op_live(&l->base);
-    struct sch *s               = sch_op_end(&l->base);
-    void (*then)(struct sch *s) = l->then;
+    struct sch_look *l           = SELF(struct sch_look, LOOK_MAGIC, op);
+    bool live                    = sch_op_live(&l->base);
+    struct sch *s                = sch_op_end(&l->base);
+    void (*then)(struct sch * s) = l->then;
 
     mem_free(&l->unknown);
     mem_free(&l);
@@ -81,7 +82,8 @@ static void look_subject(struct sch_look *l, const char *subject)
     int n         = subject_slot_of(subject);
     char tenant[STR_NAME_SIZE];
 
-    if (n < 0 || n > RUN_CAP_MAX || !str_token(subject, 2, tenant, sizeof(tenant)) || !sch_mine(s, tenant))
+    if (n < 0 || n > RUN_CAP_MAX || !str_token(subject, 2, tenant, sizeof(tenant)) ||
+        !sch_mine(s, tenant))
         return;
 
     const struct sch_tenant *t = sch_index_tenant_find(s->index, tenant);
@@ -103,9 +105,10 @@ static void look_drop_gone(struct sch_look *l)
 
         if (!job->asked || job->seen)
             continue;
-        log_debug("slot found free", KV("run", job->run), KV("slot", job->slot), KV("job", job->seq));
+        log_debug("slot found free", KV("run", job->run), KV("slot", job->slot),
+                  KV("job", job->seq));
         s->metrics.scheduler_slots_repaired_total++;
-        sch_index_job_gone(s->index, &job, sch_now(s)); /* removes the element just visited */
+        sch_claim_job_gone(s->index, &job, sch_now(s)); /* removes the element just visited */
     }
 }
 
@@ -124,11 +127,13 @@ static struct err look_answered(struct bus_op *op, const struct bus_reply *r)
     if (r->count > 0) {
         const struct look_slot *u  = &l->unknown[l->at];
         const struct sch_tenant *t = sch_index_tenant_find(s->index, u->tenant);
-        bool busy = t && u->slot < t->slots.room && t->slots.at[u->slot].state != SLOT_FREE; /* we were faster */
+        bool busy                  = t && u->slot < t->slots.room &&
+                    t->slots.at[u->slot].state != SLOT_FREE; /* we were faster */
 
         if (failed(wire_read_job(&job, r->msgs->body))) { /* it holds its slot all the same */
             job = (struct job){.ticket = {.wake = 1, .lane = LANE_STANDARD}};
-            str_format(job.ticket.run, sizeof(job.ticket.run), "?%llu", (unsigned long long)r->msgs->seq);
+            str_format(job.ticket.run, sizeof(job.ticket.run), "?%llu",
+                       (unsigned long long)r->msgs->seq);
             if (!str_token(r->msgs->subject, 4, job.ticket.pool, sizeof(job.ticket.pool)))
                 str_copy(job.ticket.pool, sizeof(job.ticket.pool), "default");
         }
@@ -136,7 +141,7 @@ static struct err look_answered(struct bus_op *op, const struct bus_reply *r)
         job.slot = u->slot;
         if (!busy) {
             s->metrics.scheduler_slots_repaired_total++;
-            sch_on_job(s, sch_index_found(s->index, &job, r->msgs->seq, sch_now(s)));
+            sch_on_job(s, sch_claim_found(s->index, &job, r->msgs->seq, sch_now(s)));
         }
     }
     l->at++;
@@ -263,15 +268,16 @@ static struct err take_page(struct bus_op *op, const struct bus_reply *r)
     if (failed(r->err))
         return r->err;
     for (const struct bus_msg *m = r->msgs; m; m = m->next) {
-        if (failed(wire_read_job(&job, m->body)) || job.slot > RUN_CAP_MAX || !sch_mine(s, job.ticket.tenant))
+        if (failed(wire_read_job(&job, m->body)) || job.slot > RUN_CAP_MAX ||
+            !sch_mine(s, job.ticket.tenant))
             continue; /* the look finds what is left */
 
         const struct sch_tenant *tenant = sch_index_tenant(s->index, job.ticket.tenant);
         struct sch_job *before          = sch_slot_holder(&tenant->slots, job.slot);
 
         if (before)
-            sch_index_job_gone(s->index, &before, sch_now(s));
-        sch_on_job(s, sch_index_found(s->index, &job, m->seq, sch_now(s)));
+            sch_claim_job_gone(s->index, &before, sch_now(s));
+        sch_on_job(s, sch_claim_found(s->index, &job, m->seq, sch_now(s)));
         t->from = m->seq + 1;
     }
     if (r->more && r->seq >= t->from)
@@ -281,7 +287,8 @@ static struct err take_page(struct bus_op *op, const struct bus_reply *r)
 
 static struct err take_jobs(struct sch_take *t)
 {
-    const struct bus_read read = {.stream = STREAM_JOBS, .subject = SUBJECT_JOBS_ALL, .from = t->from, .max = PAGE};
+    const struct bus_read read = {
+        .stream = STREAM_JOBS, .subject = SUBJECT_JOBS_ALL, .from = t->from, .max = PAGE};
 
     return bus_read(&t->base.op, &read, take_page);
 }
@@ -299,7 +306,8 @@ static struct err take_made(struct bus_op *op, const struct bus_reply *r)
         return r->err;
     }
     if (!failed(json_parse(&doc, r->body, why, sizeof(why))))
-        t->base.s->filled = json_get(doc, "num_pending") && json_int(json_get(doc, "num_pending")) == 0;
+        t->base.s->filled =
+            json_get(doc, "num_pending") && json_int(json_get(doc, "num_pending")) == 0;
     return take_jobs(t);
 }
 
@@ -311,7 +319,8 @@ static struct err take_make(struct sch_take *t)
     buf_init(&config, BODY_MAX);
     wire_consumer_pending((unsigned)s->config->shard, s->consumer_name, &config);
 
-    struct err e = bus_consumer_make(&t->base.op, STREAM_PENDING, s->consumer_name, buf_bytes(&config), take_made);
+    struct err e = bus_consumer_make(&t->base.op, STREAM_PENDING, s->consumer_name,
+                                     buf_bytes(&config), take_made);
 
     buf_deinit(&config);
     return e;
@@ -349,18 +358,22 @@ static struct err take_named(struct bus_op *op, const struct bus_reply *r)
         return e;
     str_format(prefix, sizeof(prefix), "sched-%u-", (unsigned)t->base.s->config->shard);
     t->old_count = t->old_at = 0;
-    for (size_t n = 0; n < json_count(json_get(doc, "consumers")) && t->old_count < OLD_MAX; n++) {
+    for (size_t n = 0; n < json_count(json_get(doc, "consumers")) && t->old_count < OLD_MAX;
+         n++) {
         const char *name = json_str(json_at(json_get(doc, "consumers"), n));
 
-        if (name && str_starts(name, prefix) && str_copy(t->old[t->old_count], STR_NAME_SIZE, name))
+        if (name && str_starts(name, prefix) &&
+            str_copy(t->old[t->old_count], STR_NAME_SIZE, name))
             t->old_count++;
     }
-    return t->old_count > 0 ? bus_consumer_delete(op, STREAM_PENDING, t->old[0], take_deleted) : take_make(t);
+    return t->old_count > 0 ? bus_consumer_delete(op, STREAM_PENDING, t->old[0], take_deleted)
+                            : take_make(t);
 }
 
 static struct err take_names(struct sch_take *t)
 {
-    return bus_api(&t->base.op, "CONSUMER.NAMES." STREAM_PENDING, bytes_of(NULL, 0), take_named);
+    return bus_api(&t->base.op, "CONSUMER.NAMES." STREAM_PENDING, bytes_of(NULL, 0),
+                   take_named);
 }
 
 static void take_consume(struct sch *s)
@@ -420,11 +433,11 @@ static void begin(struct sch *s)
     s->role = ROLE_TAKING;
     s->metrics.scheduler_terms_total++;
     if (s->round == 0)
-        str_format(s->consumer_name, sizeof(s->consumer_name), "sched-%u-%llu", (unsigned)s->config->shard,
-                   (unsigned long long)s->epoch);
+        str_format(s->consumer_name, sizeof(s->consumer_name), "sched-%u-%llu",
+                   (unsigned)s->config->shard, (unsigned long long)s->epoch);
     else
-        str_format(s->consumer_name, sizeof(s->consumer_name), "sched-%u-%llu-%u", (unsigned)s->config->shard,
-                   (unsigned long long)s->epoch, s->round);
+        str_format(s->consumer_name, sizeof(s->consumer_name), "sched-%u-%llu-%u",
+                   (unsigned)s->config->shard, (unsigned long long)s->epoch, s->round);
     s->round++;
     log_info("taking over", KV("epoch", s->epoch), KV("n", s->round), KV("why", why));
     t = mem_new(struct sch_take);

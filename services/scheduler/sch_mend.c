@@ -13,6 +13,8 @@
 #include "run/run_fold.h"
 #include "run/run_view.h"
 #include "sch.h"
+#include "sch_claim.h"
+#include "sch_place.h"
 #include "wire/subject.h"
 #include "wire/wire_entry.h"
 #include "wire/wire_journal.h"
@@ -52,7 +54,8 @@ static void mend_done(struct bus_op *op, struct err e)
     if (live) {
         s->mends--;
         if (failed(e))
-            log_warn("run could not be looked after, trying on", KV("run", m->run), KV("tenant", m->tenant), KV("err", e));
+            log_warn("run could not be looked after, trying on", KV("run", m->run),
+                     KV("tenant", m->tenant), KV("err", e));
         if (e.kind == ERR_RETRY && bus_connected(s->bus))
             svc_streams_missing(s->svc);
 
@@ -63,8 +66,8 @@ static void mend_done(struct bus_op *op, struct err e)
             if (m->settled)
                 run->over = true;
             else if (failed(e))
-                sch_index_again(s->index, run, sch_now(s) + END_SOON_MS);
-            sch_index_back(s->index, run, sch_now(s));
+                sch_place_expire_again(s->index, run, sch_now(s) + END_SOON_MS);
+            sch_claim_back(s->index, run, sch_now(s));
         }
     }
     run_fold_deinit(&m->fold);
@@ -113,7 +116,8 @@ static struct err publish_result(struct sch_mend *m)
     json_print(doc, &body);
 
     const struct bus_out out = {
-        .subject = subject_result(subject, m->tenant, run_flow_token(f->plan.flow_name, flow, sizeof(flow)),
+        .subject = subject_result(subject, m->tenant,
+                                  run_flow_token(f->plan.flow_name, flow, sizeof(flow)),
                                   run_status_word(f->end.status), m->run),
         .body    = buf_bytes(&body),
     };
@@ -134,7 +138,8 @@ static struct err ticket_stored(struct bus_op *op, const struct bus_reply *r)
         return r->err;
     if (sch_op_live(&m->base)) {
         m->base.s->metrics.scheduler_reconciled_total++;
-        log_info("run had no message: given a ticket", KV("run", m->run), KV("tenant", m->tenant), KV("seq", r->seq));
+        log_info("run had no message: given a ticket", KV("run", m->run),
+                 KV("tenant", m->tenant), KV("seq", r->seq));
     }
     return bus_op_done(op);
 }
@@ -147,7 +152,8 @@ static struct err publish_ticket(struct sch_mend *m)
     struct ticket t;
     struct buf body;
 
-    run_ticket(f, m->need == NEED_WAKE ? CAUSE_MAIL : CAUSE_RECONCILE, f->last_seq, clk_wall_ms(), &t);
+    run_ticket(f, m->need == NEED_WAKE ? CAUSE_MAIL : CAUSE_RECONCILE, f->last_seq,
+               clk_wall_ms(), &t);
     if (m->need != NEED_TICKET || f->cancelled)
         t.due_after_ms = 0; /* mail is read now, duties are done now */
     if (!t.pool[0])
@@ -156,8 +162,10 @@ static struct err publish_ticket(struct sch_mend *m)
     wire_write_ticket(&t, &body);
 
     const struct bus_out out = {
-        .subject = f->leases > 0 ? subject_again(subject, (unsigned)s->config->shard, m->tenant, m->run)
-                                 : subject_pending(subject, (unsigned)s->config->shard, lane_word(t.lane), m->tenant),
+        .subject = f->leases > 0
+                       ? subject_again(subject, (unsigned)s->config->shard, m->tenant, m->run)
+                       : subject_pending(subject, (unsigned)s->config->shard, lane_word(t.lane),
+                                         m->tenant),
         .body    = buf_bytes(&body),
     };
     struct err e = bus_publish(&m->base.op, &out, NULL, ticket_stored);
@@ -186,7 +194,7 @@ static struct err end_stored(struct bus_op *op, const struct bus_reply *r)
 static struct err append_end(struct sch_mend *m, const struct entry_end *end)
 {
     AUTO(arena_free) struct arena *arena = arena_new();
-    struct entry e                       = {.kind = ENTRY_END, .wake = m->fold.wake, .worker = "", .end = *end};
+    struct entry e = {.kind = ENTRY_END, .wake = m->fold.wake, .worker = "", .end = *end};
     struct entry_header headers[ENTRY_HEADERS_MAX];
     struct bus_header out_headers[ENTRY_HEADERS_MAX];
     char subject[SUBJECT_SIZE];
@@ -204,11 +212,13 @@ static struct err append_end(struct sch_mend *m, const struct entry_end *end)
     for (size_t n = 0; n < count; n++)
         out_headers[n] = (struct bus_header){headers[n].name, headers[n].value};
 
-    const struct bus_out out       = {subject_journal(subject, m->tenant, m->run), buf_bytes(&body), out_headers, count};
+    const struct bus_out out = {subject_journal(subject, m->tenant, m->run), buf_bytes(&body),
+                                out_headers, count};
     const struct bus_expect expect = {.seq = m->fold.last_seq};
 
     err = bus_publish(&m->base.op, &out, &expect, end_stored);
-    log_info("run ends before it started", KV("run", m->run), KV("tenant", m->tenant), KV("status", run_status_word(end->status)));
+    log_info("run ends before it started", KV("run", m->run), KV("tenant", m->tenant),
+             KV("status", run_status_word(end->status)));
     buf_deinit(&body);
     return err;
 }
@@ -219,7 +229,7 @@ static struct err append_end(struct sch_mend *m, const struct entry_end *end)
 static int64_t ends_at(const struct sch_mend *m)
 {
     int64_t start_by = run_start_by_ms(&m->fold), deadline = run_deadline_ms(&m->fold);
-    int64_t wall     = start_by < deadline ? start_by : deadline;
+    int64_t wall = start_by < deadline ? start_by : deadline;
 
     if (m->fold.leases > 0 || wall == INT64_MAX)
         return INT64_MAX;
@@ -236,10 +246,11 @@ static struct err goes_on(struct sch_mend *m)
     struct sch_run *run = sch_index_find(s->index, m->run);
 
     if (run) {
-        sch_index_again(s->index, run, ends_at(m));
+        sch_place_expire_again(s->index, run, ends_at(m));
         if (m->fold.leases > 0 || m->fold.phase == RUN_ENDED) {
             run->started = true;
-            if (m->fold.cancelled || m->fold.phase == RUN_ENDED || clk_wall_ms() > run_deadline_ms(&m->fold))
+            if (m->fold.cancelled || m->fold.phase == RUN_ENDED ||
+                clk_wall_ms() > run_deadline_ms(&m->fold))
                 sch_index_close(s->index, run, sch_now(s));
         }
     }
@@ -282,7 +293,10 @@ static struct err page_read(struct bus_op *op, const struct bus_reply *r)
         return r->err;
     for (const struct bus_msg *msg = r->msgs; msg; msg = msg->next) {
         if (failed(wire_read_entry(&e, msg->body, arena)))
-            memset(&e, 0, sizeof(e)); /* of a newer kind, or broken: it counts as an entry, and says nothing */
+            memset(
+                &e, 0,
+                sizeof(
+                    e)); /* of a newer kind, or broken: it counts as an entry, and says nothing */
         e.seq       = msg->seq;
         e.stored_ms = msg->stored_ms;
         run_fold_add(&m->fold, &e);
@@ -306,7 +320,8 @@ static struct err mend_read(struct sch_mend *m)
     return bus_read(&m->base.op, &read, page_read);
 }
 
-static void start(struct sch *s, const char *run, const char *tenant, uint64_t from, bool ending, enum sch_need need)
+static void start(struct sch *s, const char *run, const char *tenant, uint64_t from,
+                  bool ending, enum sch_need need)
 {
     struct sch_mend *m = mem_new(struct sch_mend);
 
@@ -329,8 +344,9 @@ void sch_mend_end(struct sch *s, struct sch_run *run)
 
     if (run->stage == STAGE_BUSY || run->stage == STAGE_HELD)
         return;
-    sch_index_busy(s->index, run, sch_now(s));
-    start(s, run->run, run->queue->tenant->name, fact ? fact->plan_seq : run->plan_seq, true, NEED_END);
+    sch_claim_busy(s->index, run, sch_now(s));
+    start(s, run->run, run->queue->tenant->name, fact ? fact->plan_seq : run->plan_seq, true,
+          NEED_END);
 }
 
 void sch_mend_look(struct sch *s, struct sch_run *run)

@@ -25,6 +25,8 @@
 #include "base/str.h"
 #include "run/run_upstream.h"
 #include "sch.h"
+#include "sch_claim.h"
+#include "sch_place.h"
 #include "wire/subject.h"
 
 enum { CLOSED_MS = 3000, PROBE_MS = 60000, LATER_MS = 2000 };
@@ -49,7 +51,8 @@ void sch_on_ticket(void *self, struct bus_msg **slot)
     }
     if (ticket.wake == 0)
         ticket.wake = 1;
-    if (sch_reconcile_stale(s->facts, ticket.run, ticket.wake, ticket.plan_seq, bus_follow_seq(s->journal))) {
+    if (sch_reconcile_stale(s->facts, ticket.run, ticket.wake, ticket.plan_seq,
+                            bus_follow_seq(s->journal))) {
         s->metrics.scheduler_tickets_stale_total++;
         bus_ack(s->bus, m->reply);
         return;
@@ -61,12 +64,13 @@ void sch_on_ticket(void *self, struct bus_msg **slot)
         .acks         = m->reply,
         .deliveries   = m->deliveries,
         .stored       = sch_instant(s, m->stored_ms),
-        .fresh        = str_token(m->subject, 3, token, sizeof(token)) && !str_equal(token, "again"),
+        .fresh = str_token(m->subject, 3, token, sizeof(token)) && !str_equal(token, "again"),
     };
     struct sch_run *run = sch_index_put(s->index, &ticket, &message, sch_now(s));
 
-    log_debug("run waits", KV("run", ticket.run), KV("tenant", ticket.tenant), KV("lane", lane_word(ticket.lane)),
-              KV("wake", ticket.wake), KV("why", ticket_cause_word(ticket.cause)));
+    log_debug("run waits", KV("run", ticket.run), KV("tenant", ticket.tenant),
+              KV("lane", lane_word(ticket.lane)), KV("wake", ticket.wake),
+              KV("why", ticket_cause_word(ticket.cause)));
     if (run)
         sch_mend_look(s, run);
 }
@@ -94,7 +98,8 @@ void sch_on_job(struct sch *s, struct sch_job *job)
         sch_pool_leased(&s->pools, job, fact->worker);
 }
 
-static void act_on(struct sch *s, enum sch_event event, const char *id, const struct sch_fact *fact)
+static void act_on(struct sch *s, enum sch_event event, const char *id,
+                   const struct sch_fact *fact)
 {
     struct sch_run *run = sch_index_find(s->index, id);
     struct sch_job *job = NULL;
@@ -126,21 +131,22 @@ static void act_on(struct sch *s, enum sch_event event, const char *id, const st
 
 static void on_journal(void *self, struct bus_msg **slot)
 {
-    struct sch *s           = SELF(struct sch, SCH_MAGIC, self);
-    const struct bus_msg *m = *slot;
+    struct sch *s               = SELF(struct sch, SCH_MAGIC, self);
+    const struct bus_msg *m     = *slot;
     const struct sch_fact *fact = NULL;
     char tenant[STR_NAME_SIZE], run[ID_SIZE];
     struct entry e;
 
-    if (!str_token(m->subject, 2, tenant, sizeof(tenant)) || !str_token(m->subject, 3, run, sizeof(run)) ||
-        !sch_mine(s, tenant))
+    if (!str_token(m->subject, 2, tenant, sizeof(tenant)) ||
+        !str_token(m->subject, 3, run, sizeof(run)) || !sch_mine(s, tenant))
         return;
     wire_entry_from_headers(&e, header, m, s->arena);
     e.seq       = m->seq;
     e.stored_ms = m->stored_ms;
 
-    const char *worker   = e.kind == ENTRY_LEASED && e.worker[0] ? sch_word(s, e.worker) : NULL;
-    enum sch_event event = sch_reconcile_entry(s->facts, sch_word(s, tenant), run, &e, worker, &fact);
+    const char *worker = e.kind == ENTRY_LEASED && e.worker[0] ? sch_word(s, e.worker) : NULL;
+    enum sch_event event =
+        sch_reconcile_entry(s->facts, sch_word(s, tenant), run, &e, worker, &fact);
 
     arena_reset(s->arena);
     if (s->role >= ROLE_FILLING)
@@ -152,14 +158,16 @@ static void on_journal_read(void *self)
     struct sch *s = SELF(struct sch, SCH_MAGIC, self);
 
     s->journal_read = true;
-    log_info("journal read", KV("seq", bus_follow_seq(s->journal)), KV("n", sch_reconcile_count(s->facts)));
+    log_info("journal read", KV("seq", bus_follow_seq(s->journal)),
+             KV("n", sch_reconcile_count(s->facts)));
 }
 
 static void on_journal_anew(void *self)
 {
     struct sch *s = SELF(struct sch, SCH_MAGIC, self);
 
-    log_error("the journal was made anew: the runs in it are lost", KV("stream", STREAM_JOURNAL));
+    log_error("the journal was made anew: the runs in it are lost",
+              KV("stream", STREAM_JOURNAL));
     sch_reconcile_clear(s->facts);
 }
 
@@ -168,8 +176,8 @@ static void on_result(void *self, struct bus_msg **slot)
     struct sch *s = SELF(struct sch, SCH_MAGIC, self);
     char tenant[STR_NAME_SIZE], run[ID_SIZE];
 
-    if (!str_token((*slot)->subject, 2, tenant, sizeof(tenant)) || !str_token((*slot)->subject, 5, run, sizeof(run)) ||
-        !sch_mine(s, tenant))
+    if (!str_token((*slot)->subject, 2, tenant, sizeof(tenant)) ||
+        !str_token((*slot)->subject, 5, run, sizeof(run)) || !sch_mine(s, tenant))
         return;
 
     enum sch_event event = sch_reconcile_result(s->facts, run);
@@ -196,8 +204,8 @@ static void on_tenant_value(void *self, struct bus_msg **slot)
     if (bus_kv_gone(*slot)) {
         run_tenant_remove(s->book, key);
     } else if (failed(run_tenant_put(s->book, key, (*slot)->body, s->tenants_read, &why))) {
-        log_warn("value of a tenant refused, the last good one stays", KV("key", key), KV("at", why.pointer),
-                 KV("why", why.detail));
+        log_warn("value of a tenant refused, the last good one stays", KV("key", key),
+                 KV("at", why.pointer), KV("why", why.detail));
         return;
     }
     sch_index_rules(s->index, run_tenant_is_tier(key) ? NULL : key, sch_now(s));
@@ -217,7 +225,8 @@ static struct json *value_of(const struct bus_msg *m)
     if (bus_kv_gone(m) || m->body.len == 0)
         return NULL;
     if (failed(json_parse(&doc, m->body, why, sizeof(why)))) {
-        log_warn("value refused, the last good one stays", KV("subject", m->subject), KV("why", why));
+        log_warn("value refused, the last good one stays", KV("subject", m->subject),
+                 KV("why", why));
         return NULL;
     }
     return doc;
@@ -230,17 +239,19 @@ static bool wrong_type(const struct json *doc, const char *field, enum json_type
     return at && json_type(at) != JSON_NULL && json_type(at) != type;
 }
 
-static bool refused(const struct bus_msg *m, const struct json *doc, const char *field, enum json_type type)
+static bool refused(const struct bus_msg *m, const struct json *doc, const char *field,
+                    enum json_type type)
 {
     if (!wrong_type(doc, field, type))
         return false;
-    log_warn("value refused, the last good one stays", KV("subject", m->subject), KV("at", field),
-             KV("why", "is of the wrong type"));
+    log_warn("value refused, the last good one stays", KV("subject", m->subject),
+             KV("at", field), KV("why", "is of the wrong type"));
     return true;
 }
 
 /* Pausing and limits of an upstream or a flow; a gate that says nothing special need not be there. */
-static void set_gate(struct sch *s, enum sch_gate_kind kind, const char *name, bool paused, uint32_t limit)
+static void set_gate(struct sch *s, enum sch_gate_kind kind, const char *name, bool paused,
+                     uint32_t limit)
 {
     struct sch_gate *gate = sch_index_gate_find(s->index, kind, name);
 
@@ -251,21 +262,21 @@ static void set_gate(struct sch *s, enum sch_gate_kind kind, const char *name, b
     gate->paused = paused;
     gate->limit  = limit;
     gate->known  = paused || limit != GATE_OPEN || gate->shut_until > 0;
-    sch_index_gate_changed(s->index, gate, true, sch_now(s));
+    sch_place_gate_changed(s->index, gate, true, sch_now(s));
 }
 
 static void on_upstream_value(void *self, struct bus_msg **slot)
 {
-    struct sch *s   = SELF(struct sch, SCH_MAGIC, self);
-    const char *key = bus_kv_key(*slot);
+    struct sch *s                = SELF(struct sch, SCH_MAGIC, self);
+    const char *key              = bus_kv_key(*slot);
     struct run_upstream upstream = {.paused = false};
     struct problem why;
 
     if (!key || !str_is_name(key))
         return;
     if (!bus_kv_gone(*slot) && failed(run_upstream_read(&upstream, key, (*slot)->body, &why))) {
-        log_warn("value of an upstream refused, the last good one stays", KV("key", key), KV("at", why.pointer),
-                 KV("why", why.detail));
+        log_warn("value of an upstream refused, the last good one stays", KV("key", key),
+                 KV("at", why.pointer), KV("why", why.detail));
         return;
     }
     set_gate(s, GATE_UPSTREAM, key, upstream.paused, GATE_OPEN);
@@ -279,13 +290,15 @@ static void on_flow_value(void *self, struct bus_msg **slot)
 
     if (!key || !str_is_name(key) || (!doc && !bus_kv_gone(*slot)))
         return;
-    if (doc && (refused(*slot, doc, "paused", JSON_BOOL) || refused(*slot, doc, "max_running", JSON_INT)))
+    if (doc && (refused(*slot, doc, "paused", JSON_BOOL) ||
+                refused(*slot, doc, "max_running", JSON_INT)))
         return;
 
     const struct json *max = json_get(doc, "max_running");
-    int64_t limit          = json_int(max ? max : json_get(json_get(doc, "flow"), "max_running"));
+    int64_t limit = json_int(max ? max : json_get(json_get(doc, "flow"), "max_running"));
 
-    set_gate(s, GATE_FLOW, key, json_bool(json_get(doc, "paused")), limit > 0 && limit < GATE_OPEN ? (uint32_t)limit : GATE_OPEN);
+    set_gate(s, GATE_FLOW, key, json_bool(json_get(doc, "paused")),
+             limit > 0 && limit < GATE_OPEN ? (uint32_t)limit : GATE_OPEN);
 }
 
 static void on_pool_value(void *self, struct bus_msg **slot)
@@ -294,7 +307,8 @@ static void on_pool_value(void *self, struct bus_msg **slot)
     const char *key                  = bus_kv_key(*slot);
     AUTO(json_free) struct json *doc = value_of(*slot);
 
-    if (!key || !str_is_name(key) || (!doc && !bus_kv_gone(*slot)) || (doc && refused(*slot, doc, "paused", JSON_BOOL)))
+    if (!key || !str_is_name(key) || (!doc && !bus_kv_gone(*slot)) ||
+        (doc && refused(*slot, doc, "paused", JSON_BOOL)))
         return;
 
     struct sch_pool *pool = sch_pool_get(&s->pools, key);
@@ -312,9 +326,9 @@ static void on_pool_value(void *self, struct bus_msg **slot)
 
 static void on_lock_value(void *self, struct bus_msg **slot)
 {
-    struct sch *s           = SELF(struct sch, SCH_MAGIC, self);
-    const char *key         = bus_kv_key(*slot);
-    const char *run         = NULL;
+    struct sch *s                    = SELF(struct sch, SCH_MAGIC, self);
+    const char *key                  = bus_kv_key(*slot);
+    const char *run                  = NULL;
     AUTO(json_free) struct json *doc = value_of(*slot);
 
     if (!key || !strchr(key, '.'))
@@ -330,7 +344,7 @@ static void on_lock_value(void *self, struct bus_msg **slot)
     if (!gate)
         gate = sch_index_gate(s->index, GATE_LOCK, key);
     str_copy(gate->owner, sizeof(gate->owner), run);
-    sch_index_gate_changed(s->index, gate, false, sch_now(s));
+    sch_place_gate_changed(s->index, gate, false, sch_now(s));
 }
 
 /* ---- upstreams ------------------------------------------------------------------------------------------------------ */
@@ -351,7 +365,9 @@ static void hear_upstream(struct sch *s, const char *name, const struct json *do
         gate = sch_index_gate(s->index, GATE_UPSTREAM, name);
 
     int64_t was   = gate->shut_until > now ? gate->shut_until : 0;
-    int64_t until = limited ? INT64_MAX : closed ? (until_wall > 0 ? sch_instant(s, until_wall) : now + CLOSED_MS) : 0;
+    int64_t until = limited  ? INT64_MAX
+                    : closed ? (until_wall > 0 ? sch_instant(s, until_wall) : now + CLOSED_MS)
+                             : 0;
 
     if (until <= now)
         until = 0;
@@ -363,9 +379,10 @@ static void hear_upstream(struct sch *s, const char *name, const struct json *do
     gate->known      = gate->paused || gate->limit != GATE_OPEN || until > 0;
     if ((was > 0) == (until > 0))
         return; /* no news for who waits; a new instant is met by the next turn */
-    log_info(until > 0 ? "upstream shut: its runs wait" : "upstream open again", KV("upstream", name), KV("why", mode));
+    log_info(until > 0 ? "upstream shut: its runs wait" : "upstream open again",
+             KV("upstream", name), KV("why", mode));
     /* A look at every run pays only if it stays shut for a while; else each is found shut when its turn comes. */
-    sch_index_gate_changed(s->index, gate, until > now + LATER_MS, now);
+    sch_place_gate_changed(s->index, gate, until > now + LATER_MS, now);
 }
 
 static void on_upstream_state(void *self, struct bus_msg **slot)
@@ -377,7 +394,8 @@ static void on_upstream_state(void *self, struct bus_msg **slot)
     char why[JSON_WHY_SIZE];
 
     if (failed(json_parse(&doc, (*slot)->body, why, sizeof(why)))) {
-        log_warn("state of upstreams cannot be read", KV("subject", (*slot)->subject), KV("why", why));
+        log_warn("state of upstreams cannot be read", KV("subject", (*slot)->subject),
+                 KV("why", why));
         return;
     }
     for (size_t it = 0; json_each(json_get(doc, "upstreams"), &it, &name, &value);)
@@ -391,7 +409,8 @@ static void on_status(void *self, struct bus_msg **slot)
     struct sch *s = SELF(struct sch, SCH_MAGIC, self);
     struct worker_status status;
 
-    if (failed(wire_read_worker_status(&status, (*slot)->body)) || !sch_pool_heard(&s->pools, &status, sch_now(s)))
+    if (failed(wire_read_worker_status(&status, (*slot)->body)) ||
+        !sch_pool_heard(&s->pools, &status, sch_now(s)))
         log_warn("word of a worker cannot be read", KV("subject", (*slot)->subject));
 }
 
@@ -418,7 +437,7 @@ static void on_freed(void *self, struct bus_msg **slot)
 
     if (job) {
         s->metrics.scheduler_freed_total++;
-        sch_index_job_gone(s->index, &job, sch_now(s));
+        sch_claim_job_gone(s->index, &job, sch_now(s));
     } else if (doubt) {
         s->look_at = svc_now(s->svc);
     }
@@ -426,7 +445,7 @@ static void on_freed(void *self, struct bus_msg **slot)
 
 /* ---- where all this comes from ------------------------------------------------------------------------------------- */
 
-const struct svc_route sch_routes[] = {
+const struct svc_route sch_on_routes[] = {
     {SUBJECT_ADMIN_LOAD, "load", true, sch_admin_on_load},
     {SUBJECT_ADMIN_LOAD_POOL, "load", true, sch_admin_on_load},
     {SUBJECT_ADMIN_TENANT, "tenant", true, sch_admin_on_tenant},
@@ -442,15 +461,21 @@ static void follow(struct sch *s, const struct bus_follow *f, struct bus_followe
         svc_die(s->svc, err_text(e, text, sizeof(text)));
 }
 
-static void follow_bucket(struct sch *s, const char *bucket, bus_msg_fn *on_msg, void (*read)(void *),
-                          struct bus_follower **ret)
+static void follow_bucket(struct sch *s, const char *bucket, bus_msg_fn *on_msg,
+                          void (*read)(void *), struct bus_follower **ret)
 {
     char stream[64], filter[64];
 
     str_format(stream, sizeof(stream), "KV_%s", bucket);
     str_format(filter, sizeof(filter), "$KV.%s.>", bucket);
-    follow(s, &(struct bus_follow){.stream = stream, .filter = filter, .last_per_subject = true, .on_msg = on_msg,
-                                   .on_caught_up = read, .self = s}, ret);
+    follow(s,
+           &(struct bus_follow){.stream           = stream,
+                                .filter           = filter,
+                                .last_per_subject = true,
+                                .on_msg           = on_msg,
+                                .on_caught_up     = read,
+                                .self             = s},
+           ret);
 }
 
 static void hear(struct sch *s, const char *subject, bus_msg_fn *fn, struct bus_sub **ret)
@@ -472,9 +497,21 @@ void sch_on_follow(struct sch *s)
     hear(s, SUBJECT_WORKER_STATUS, on_status, &s->status);
     hear(s, SUBJECT_FREED_ALL, on_freed, &s->freed);
     hear(s, SUBJECT_STATE_UPSTREAM, on_upstream_state, &s->upstream_state);
-    follow(s, &(struct bus_follow){.stream = STREAM_JOURNAL, .filter = SUBJECT_JOURNAL_ALL, .headers_only = true,
-                                   .on_msg = on_journal, .on_caught_up = on_journal_read, .on_anew = on_journal_anew,
-                                   .self = s}, &s->journal);
-    follow(s, &(struct bus_follow){.stream = STREAM_RESULTS, .filter = SUBJECT_RESULT_ALL, .headers_only = true,
-                                   .on_msg = on_result, .on_caught_up = on_results_read, .self = s}, &s->results);
+    follow(s,
+           &(struct bus_follow){.stream       = STREAM_JOURNAL,
+                                .filter       = SUBJECT_JOURNAL_ALL,
+                                .headers_only = true,
+                                .on_msg       = on_journal,
+                                .on_caught_up = on_journal_read,
+                                .on_anew      = on_journal_anew,
+                                .self         = s},
+           &s->journal);
+    follow(s,
+           &(struct bus_follow){.stream       = STREAM_RESULTS,
+                                .filter       = SUBJECT_RESULT_ALL,
+                                .headers_only = true,
+                                .on_msg       = on_result,
+                                .on_caught_up = on_results_read,
+                                .self         = s},
+           &s->results);
 }

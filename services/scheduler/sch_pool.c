@@ -72,8 +72,10 @@ static void set_live(struct sch_worker *w, bool live)
         w->pool->room.slots += w->slots;
     else
         w->pool->room.slots -= w->slots;
-    LIST_EACH (&w->jobs, it)
+    LIST_EACH(&w->jobs, it)
+    {
         set_orphan(LIST_OWNER(it, struct sch_job, of_worker), !live);
+    }
 }
 
 void sch_pool_job(struct sch_job *job)
@@ -93,7 +95,8 @@ void sch_pool_job_gone(struct sch_job *job)
 }
 
 /* A worker that we did not hear yet may have leased jobs: it is known, and does not count before it speaks. */
-static struct sch_worker *worker_get(struct sch_pools *pools, const char *name, struct sch_pool *pool)
+static struct sch_worker *worker_get(struct sch_pools *pools, const char *name,
+                                     struct sch_pool *pool)
 {
     struct sch_worker *w = map_find(pools->workers, name);
 
@@ -130,8 +133,9 @@ void sch_pool_clear(struct sch_pools *pools)
         struct sch_pool *p = value;
 
         for (int lane = 0; lane < LANES; lane++) {
-            p->room.taken[lane] = 0; /* claims whose op is still on its way: they are forgotten too */
-            p->room.aged[lane]  = false;
+            p->room.taken[lane] =
+                0; /* claims whose op is still on its way: they are forgotten too */
+            p->room.aged[lane] = false;
         }
         sch_fair_deinit(&p->fair);
         sch_fair_init(&p->fair, &pools->lanes);

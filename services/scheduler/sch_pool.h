@@ -59,7 +59,7 @@ struct sch_worker {
 };
 
 struct sch_pools {
-    struct map *pools;   /* name -> struct sch_pool; never freed before the end */
+    struct map *pools; /* name -> struct sch_pool; never freed before the end */
     struct map *workers;
     struct sch_lanes lanes;
     uint32_t prefetch;
@@ -68,7 +68,8 @@ struct sch_pools {
 void sch_pool_init(struct sch_pools *pools, const struct sch_lanes *lanes, uint32_t prefetch);
 void sch_pool_deinit(struct sch_pools *pools);
 
-struct sch_pool *sch_pool_get(struct sch_pools *pools, const char *name); /* made if there is none */
+struct sch_pool *sch_pool_get(struct sch_pools *pools,
+                              const char *name); /* made if there is none */
 struct sch_pool *sch_pool_find(const struct sch_pools *pools, const char *name);
 
 /* A worker's word.  False: there are too many workers, or the word makes no sense. */

@@ -169,8 +169,9 @@ static enum sch_event by_holder(struct sch_fact *f, const struct entry *e, const
     return EVENT_WAITING;
 }
 
-enum sch_event sch_reconcile_entry(struct sch_reconcile *r, const char *tenant, const char *run, const struct entry *e,
-                                   const char *worker, const struct sch_fact **ret_fact)
+enum sch_event sch_reconcile_entry(struct sch_reconcile *r, const char *tenant, const char *run,
+                                   const struct entry *e, const char *worker,
+                                   const struct sch_fact **ret_fact)
 {
     struct sch_fact **link = find_link(r, run);
     struct sch_fact *f     = *link;
@@ -258,8 +259,8 @@ void sch_reconcile_age(struct sch_reconcile *r)
     r->early     = map_new();
 }
 
-bool sch_reconcile_stale(const struct sch_reconcile *r, const char *run, uint32_t wake, uint64_t plan_seq,
-                         uint64_t read_to)
+bool sch_reconcile_stale(const struct sch_reconcile *r, const char *run, uint32_t wake,
+                         uint64_t plan_seq, uint64_t read_to)
 {
     const struct sch_fact *f = sch_reconcile_find(r, run);
 

@@ -23,27 +23,33 @@ struct sch_fact { /* what the journal shows of one run */
     char run[ID_SIZE];
     uint8_t state;
     bool cancelled;
-    bool mail;    /* came after WAITING */
-    bool started; /* was leased at least once */
-    uint32_t wake; /* the stretch it is in; of a waiting run the one to come */
+    bool mail;          /* came after WAITING */
+    bool started;       /* was leased at least once */
+    uint32_t wake;      /* the stretch it is in; of a waiting run the one to come */
     const char *tenant; /* interned by the owner */
     uint64_t plan_seq;
     uint64_t job;       /* LEASED: of this job … */
     const char *worker; /* … by this one, interned; NULL: nobody */
-    int64_t bare_since; /* nobody looks after it since; 0: somebody does, or it was not looked at */
+    int64_t
+        bare_since; /* nobody looks after it since; 0: somebody does, or it was not looked at */
 };
 
 enum sch_event { /* what an entry changed for those who decide */
-    EVENT_NONE,
-    EVENT_LEASED,    /* a worker has it: fact->job, fact->worker */
-    EVENT_WAITING,   /* its wake is over */
-    EVENT_CANCELLED, /* CANCEL came */
-    EVENT_OVER,      /* ended and its result is stored, or refused: no ticket of it is worth anything; the fact is gone */
+                 EVENT_NONE,
+                 EVENT_LEASED,    /* a worker has it: fact->job, fact->worker */
+                 EVENT_WAITING,   /* its wake is over */
+                 EVENT_CANCELLED, /* CANCEL came */
+                 EVENT_OVER, /* ended and its result is stored, or refused: no ticket of it is worth anything; the fact is gone */
 };
 
 enum sch_need { NEED_TICKET, NEED_WAKE, NEED_END };
 
-enum sch_has { HAS_NOTHING = 0, HAS_TICKET = 1, HAS_DUE = 2, HAS_JOB = 4 }; /* in PENDING, due there, in JOBS */
+enum sch_has {
+    HAS_NOTHING = 0,
+    HAS_TICKET  = 1,
+    HAS_DUE     = 2,
+    HAS_JOB     = 4
+}; /* in PENDING, due there, in JOBS */
 
 struct sch_reconcile;
 
@@ -52,8 +58,9 @@ void sch_reconcile_free(struct sch_reconcile **r);
 void sch_reconcile_clear(struct sch_reconcile *r); /* the journal was made anew */
 
 /* One entry, as far as its headers tell; tenant and worker: pointers that stay valid.  ret_fact (NULL if there is none). */
-enum sch_event sch_reconcile_entry(struct sch_reconcile *r, const char *tenant, const char *run, const struct entry *e,
-                                   const char *worker, const struct sch_fact **ret_fact);
+enum sch_event sch_reconcile_entry(struct sch_reconcile *r, const char *tenant, const char *run,
+                                   const struct entry *e, const char *worker,
+                                   const struct sch_fact **ret_fact);
 /* One result. */
 enum sch_event sch_reconcile_result(struct sch_reconcile *r, const char *run);
 /* Results whose END was never seen are remembered for one to two of these calls: about a minute apart, and only
@@ -65,13 +72,13 @@ size_t sch_reconcile_count(const struct sch_reconcile *r);
 
 /* Is a ticket worth nothing?  Its run is known to be over (the journal was read beyond its PLAN and shows nothing
    that goes on), or it is of an earlier wake. */
-bool sch_reconcile_stale(const struct sch_reconcile *r, const char *run, uint32_t wake, uint64_t plan_seq,
-                         uint64_t read_to);
+bool sch_reconcile_stale(const struct sch_reconcile *r, const char *run, uint32_t wake,
+                         uint64_t plan_seq, uint64_t read_to);
 
 struct sch_sweep {
     int64_t now;
     int64_t patience_ms;
-    size_t budget;                                       /* how many runs to look at */
+    size_t budget;                                            /* how many runs to look at */
     unsigned (*has)(void *self, const struct sch_fact *fact); /* enum sch_has */
     void (*needs)(void *self, const struct sch_fact *fact, enum sch_need need);
     void *self;

@@ -118,11 +118,13 @@ void sch_slot_out(struct sch_jobs *jobs, struct sch_slots *slots, struct sch_job
     must(sch_slot_holder(slots, job->slot) == job);
     set_free(slots, job->slot, job->seq);
     map_remove_u64(jobs->by_seq, job->seq);
-    if (map_find(jobs->by_run, job->run) == job) /* a later job of the run may have taken the name over */
+    if (map_find(jobs->by_run, job->run) ==
+        job) /* a later job of the run may have taken the name over */
         map_remove(jobs->by_run, job->run);
 }
 
-struct sch_job *sch_slot_freed(struct sch_slots *slots, uint32_t slot, uint64_t seq, bool *ret_doubt)
+struct sch_job *sch_slot_freed(struct sch_slots *slots, uint32_t slot, uint64_t seq,
+                               bool *ret_doubt)
 {
     *ret_doubt = false;
     if (slot >= slots->room) {
@@ -159,7 +161,7 @@ struct sch_job *sch_slot_job_seq(const struct sch_jobs *jobs, uint64_t seq)
     return map_find_u64(jobs->by_seq, seq);
 }
 
-void sch_slots_deinit(struct sch_slots *slots)
+void sch_slot_forget(struct sch_slots *slots)
 {
     mem_free(&slots->at);
     *slots = (struct sch_slots){0};

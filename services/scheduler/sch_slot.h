@@ -35,12 +35,12 @@ struct sch_job { /* a message of SLUICE_JOBS: an admitted run */
     struct sch_queue *queue; /* whose account pays */
     struct sch_gate *gates[GATES];
     struct sch_fee fee;
-    bool charged;            /* its lane and tenant pay for its time; not those in the closing slot */
+    bool charged; /* its lane and tenant pay for its time; not those in the closing slot */
     struct sch_worker *worker; /* who leased it, NULL: nobody yet */
     struct list of_worker;
-    bool orphan;             /* that worker is gone: its place in the pool is not taken */
-    int64_t since;           /* when we knew of it */
-    bool asked, seen;        /* known when the look that is going on was sent; and it is there */
+    bool orphan;      /* that worker is gone: its place in the pool is not taken */
+    int64_t since;    /* when we knew of it */
+    bool asked, seen; /* known when the look that is going on was sent; and it is there */
 };
 
 struct sch_slot {
@@ -87,11 +87,13 @@ uint64_t sch_slot_gone(const struct sch_slots *slots, uint32_t slot);
 
 /* "This slot's job is done": the job if it is the occupant, NULL if it is not.  An asked-for slot keeps the hint;
    ret_doubt: a sequence we do not know. */
-struct sch_job *sch_slot_freed(struct sch_slots *slots, uint32_t slot, uint64_t seq, bool *ret_doubt);
+struct sch_job *sch_slot_freed(struct sch_slots *slots, uint32_t slot, uint64_t seq,
+                               bool *ret_doubt);
 
-struct sch_job *sch_slot_job(const struct sch_jobs *jobs, const char *run); /* NULL: it has none */
+struct sch_job *sch_slot_job(const struct sch_jobs *jobs,
+                             const char *run); /* NULL: it has none */
 struct sch_job *sch_slot_job_seq(const struct sch_jobs *jobs, uint64_t seq);
 
-void sch_slots_deinit(struct sch_slots *slots);
+void sch_slot_forget(struct sch_slots *slots);
 
 #endif

@@ -25,6 +25,8 @@ static const char SCOPE[] = "{\"input\":{\"sku\":\"A-1\",\"max\":5},\"steps\":{\
                             "]}},\"vars\":{},\"run\":{\"id\":\"R\"},\"item\":7}";
 
 static uv_loop_t loop;
+static struct bw_eval *eval; /* end() frees it when a test failed */
+static uv_timer_t patience;
 static unsigned answers; /* so far, of all */
 
 struct answer {
@@ -46,6 +48,8 @@ static void on_done(void *self, struct err e, struct bytes value, const char *wh
     snprintf(a->value, sizeof a->value, "%.*s", (int)(value.len < 60 ? value.len : 60),
              (const char *)value.at);
     snprintf(a->why, sizeof a->why, "%s", why);
+    uv_stop(
+        &loop); /* else uv_run, which calls timers first, waits for the next thing to happen */
 }
 
 static void on_patience_lost(uv_timer_t *timer)
@@ -56,14 +60,10 @@ static void on_patience_lost(uv_timer_t *timer)
 
 static void wait_until(bool (*over)(void *self), void *self)
 {
-    uv_timer_t timer;
-
-    uv_timer_init(&loop, &timer);
-    uv_timer_start(&timer, on_patience_lost, PATIENCE_MS, 0);
+    uv_timer_start(&patience, on_patience_lost, PATIENCE_MS, 0);
     while (!over(self))
         uv_run(&loop, UV_RUN_ONCE);
-    uv_close((uv_handle_t *)&timer, NULL);
-    uv_run(&loop, UV_RUN_NOWAIT);
+    uv_timer_stop(&patience);
 }
 
 static bool is_answered(void *self)
@@ -76,18 +76,18 @@ static void wait_for(struct answer *a)
     wait_until(is_answered, a);
 }
 
-static void ask(struct bw_eval *eval, const char *program, struct answer *a)
+static void ask(const char *program, struct answer *a)
 {
     *a = (struct answer){0};
     assert_non_null(bw_eval_ask(eval, program, bytes_str(SCOPE), on_done, a));
     assert_int_equal(a->calls, 0);
 }
 
-static void assert_value(struct bw_eval *eval, const char *program, const char *wanted)
+static void assert_value(const char *program, const char *wanted)
 {
     struct answer a;
 
-    ask(eval, program, &a);
+    ask(program, &a);
     wait_for(&a);
     if (a.kind != ERR_NONE)
         fail_msg("%.60s: %s", program, a.why);
@@ -119,38 +119,39 @@ static int begin(void **state)
     (void)state;
     answers = 0;
     log_sink(keep_quiet, NULL);
-    return uv_loop_init(&loop);
+    return uv_loop_init(&loop) || uv_timer_init(&loop, &patience);
 }
 
 /* Every handle was closed, and no process is left. */
 static int end(void **state)
 {
     (void)state;
+    bw_eval_free(&eval);
+    uv_close((uv_handle_t *)&patience, NULL);
     uv_run(&loop, UV_RUN_DEFAULT);
     return uv_loop_close(&loop);
 }
 
-static struct bw_eval *start(uint64_t eval_ms, unsigned children)
+static void start(uint64_t eval_ms, unsigned children)
 {
-    return bw_eval_new(&loop, program_path(), eval_ms, children);
+    eval = bw_eval_new(&loop, program_path(), eval_ms, children);
 }
 
 static void an_honest_program_gets_its_value(void **state)
 {
     (void)state;
-    struct bw_eval *eval = start(100, 2);
+    start(100, 2);
 
-    assert_value(eval, "1 + 1", "2");
-    assert_value(eval, ".input.sku", "\"A-1\"");
-    assert_value(eval, "[.steps.list.rows[] | select(.price <= $input.max)]",
-                 "[{\"price\":3}]");
-    assert_value(eval, "[$input, $steps, $vars, $run, $item] | map(type) | unique",
+    assert_value("1 + 1", "2");
+    assert_value(".input.sku", "\"A-1\"");
+    assert_value("[.steps.list.rows[] | select(.price <= $input.max)]", "[{\"price\":3}]");
+    assert_value("[$input, $steps, $vars, $run, $item] | map(type) | unique",
                  "[\"number\",\"object\"]");
-    assert_value(eval, "def f: 3; f # three", "3");
-    assert_value(eval, "empty", "null");
-    assert_value(eval, "1, 2, 3", "1");
-    assert_value(eval, "now | type", "\"number\"");
-    assert_value(eval, "\"a b\" | @sh", "\"'a b'\"");
+    assert_value("def f: 3; f # three", "3");
+    assert_value("empty", "null");
+    assert_value("1, 2, 3", "1");
+    assert_value("now | type", "\"number\"");
+    assert_value("\"a b\" | @sh", "\"'a b'\"");
     bw_eval_free(&eval);
     assert_null(eval);
 }
@@ -158,8 +159,8 @@ static void an_honest_program_gets_its_value(void **state)
 static void a_dot_in_the_scope_is_what_the_program_sees(void **state)
 {
     (void)state;
-    struct bw_eval *eval = start(100, 1);
-    struct answer a      = {0};
+    start(100, 1);
+    struct answer a = {0};
 
     bw_eval_ask(eval, "[.rows[] | select(. == $input.sku)] | length",
                 bytes_str("{\".\":{\"rows\":[1,2]},\"input\":{\"sku\":2}}"), on_done, &a);
@@ -210,60 +211,59 @@ static const struct {
     {"", NULL, "empty"},
     {"  # nothing", NULL, "syntax error"},
     {"error({a: 1})", NULL, "error {\"a\":1}"},
-    {"\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\" | test(\"^(a|aa)+$b\")", "false", NULL},
-    {"\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\" | test(\"(a|aa|aaa)*c\\\\1\")", NULL, ""},
-    {"[1114112] | implode", NULL, ""},
+    {"\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\" | test(\"^(a|aa)+$b\")", NULL, ""},
+    {"[1114112] | implode", "\"\xEF\xBF\xBD\"", NULL},
     {"\"\\u0000\"", "\"\\u0000\"", NULL},
     {"@sh \"rm \\(.input.sku)\"", "\"rm 'A-1'\"", NULL},
     {".a b", NULL, "syntax error, unexpected IDENT"},
     {"lenght", NULL, "lenght/0 is not defined"},
-    {".input.sku.x", NULL, "Cannot index string with \"x\""},
+    {".input.sku.x", NULL, "Cannot index string with string \"x\""},
 };
 
 static void a_hostile_program_harms_nobody(void **state)
 {
     (void)state;
-    struct bw_eval *eval = start(100, 1);
+    start(100, 1);
 
     for (size_t i = 0; i < sizeof HOSTILE / sizeof *HOSTILE; i++) {
         struct answer a;
-        ask(eval, HOSTILE[i].program, &a);
+        ask(HOSTILE[i].program, &a);
         wait_for(&a);
-        if (HOSTILE[i].value)
-            assert_string_equal(a.value, HOSTILE[i].value);
-        else if (a.kind != ERR_REJECT || !strstr(a.why, HOSTILE[i].why))
+        bool fits = HOSTILE[i].value ? strcmp(a.value, HOSTILE[i].value) == 0
+                                     : a.kind == ERR_REJECT && strstr(a.why, HOSTILE[i].why);
+        if (!fits)
             fail_msg("%s: kind %d, value %s, why %s", HOSTILE[i].program, a.kind, a.value,
                      a.why);
         assert_int_equal(a.calls, 1);
-        assert_value(eval, "$item", "7");
+        assert_value("$item", "7");
     }
     bw_eval_free(&eval);
 }
 
-static void assert_rejected(struct bw_eval *eval, const char *program, const char *wanted)
+static void assert_rejected(const char *program, const char *wanted)
 {
     struct answer a;
 
-    ask(eval, program, &a);
+    ask(program, &a);
     wait_for(&a);
     assert_int_equal(a.kind, ERR_REJECT);
     if (!strstr(a.why, wanted))
         fail_msg("wanted \"%s\", but it says \"%s\"", wanted, a.why);
-    assert_value(eval, "$item", "7");
+    assert_value("$item", "7");
 }
 
 static void a_huge_program_harms_nobody(void **state)
 {
     (void)state;
-    struct bw_eval *eval = start(100, 1);
+    start(100, 1);
     static char program[(1 << 20) + 1];
 
     memset(program, '[', 1 << 20);
-    assert_rejected(eval, program, "longer than 64 KiB");
+    assert_rejected(program, "longer than 64 KiB");
     program[60000] = '\0';
     for (const char *c = "[({\"|.-"; *c; c++) {
         memset(program, *c, 60000);
-        assert_rejected(eval, program, "");
+        assert_rejected(program, "");
     }
     bw_eval_free(&eval);
 }
@@ -271,7 +271,7 @@ static void a_huge_program_harms_nobody(void **state)
 static void a_scope_that_is_no_object_is_refused(void **state)
 {
     (void)state;
-    struct bw_eval *eval              = start(100, 1);
+    start(100, 1);
     static const char *const scopes[] = {"", "[]", "7", "{", "{\"a\":1}}", "\xff"};
     static char big[BW_EVAL_SCOPE_MAX + 1];
 
@@ -286,19 +286,19 @@ static void a_scope_that_is_no_object_is_refused(void **state)
     wait_for(&a);
     assert_int_equal(a.kind, ERR_REJECT);
     assert_non_null(strstr(a.why, "4 MiB"));
-    assert_value(eval, "$item", "7");
+    assert_value("$item", "7");
     bw_eval_free(&eval);
 }
 
 static void an_endless_program_does_not_stop_the_others(void **state)
 {
     (void)state;
-    struct bw_eval *eval = start(1000, 2);
+    start(1000, 2);
     struct answer endless, honest[20];
 
-    ask(eval, "def f: f; f", &endless);
+    ask("def f: f; f", &endless);
     for (size_t i = 0; i < 20; i++)
-        ask(eval, "$item + 1", &honest[i]);
+        ask("$item + 1", &honest[i]);
     wait_for(&endless);
 
     for (size_t i = 0; i < 20; i++) {
@@ -311,14 +311,14 @@ static void an_endless_program_does_not_stop_the_others(void **state)
 static void a_program_known_to_be_endless_waits_behind_the_others(void **state)
 {
     (void)state;
-    struct bw_eval *eval = start(50, 2);
+    start(50, 2);
     struct answer endless[8], honest;
 
-    ask(eval, "def f: f; f", &endless[0]);
+    ask("def f: f; f", &endless[0]);
     wait_for(&endless[0]);
     for (size_t i = 1; i < 8; i++)
-        ask(eval, "def f: f; f", &endless[i]);
-    ask(eval, "$item", &honest);
+        ask("def f: f; f", &endless[i]);
+    ask("$item", &honest);
     wait_for(&endless[7]);
 
     assert_string_equal(honest.value, "7");
@@ -347,23 +347,33 @@ static size_t children(int *pids, size_t max)
     return n;
 }
 
+static void on_moment(uv_timer_t *timer)
+{
+    int pids[4];
+    int *signal = timer->data;
+
+    for (size_t n = children(pids, 4); n > 0; n--)
+        kill(pids[n - 1], *signal);
+}
+
+/* Whether it has the request yet is not to be seen from here: so the signal comes again until it had. */
 static void assert_asker_hears_of(int signal, enum err_kind kind, const char *wanted)
 {
-    struct bw_eval *eval = start(20000, 1);
     struct answer a;
-    int pid;
+    uv_timer_t again;
 
-    assert_value(eval, "$item", "7");
-    ask(eval, "def f: f; f", &a);
-    uv_run(&loop, UV_RUN_NOWAIT);
-    assert_int_equal(children(&pid, 1), 1);
-    kill(pid, signal);
+    start(20000, 1);
+    ask("def f: f; f", &a);
+    uv_timer_init(&loop, &again);
+    again.data = &signal;
+    uv_timer_start(&again, on_moment, 200, 200);
     wait_for(&a);
-    assert_int_equal(a.kind, kind);
-    if (!strstr(a.why, wanted))
+    uv_close((uv_handle_t *)&again, NULL);
+    if (a.kind != kind || !strstr(a.why, wanted))
         fail_msg("wanted \"%s\", but it says \"%s\"", wanted, a.why);
-    assert_value(eval, "$item", "7");
+    assert_value("$item", "7");
     bw_eval_free(&eval);
+    uv_run(&loop, UV_RUN_NOWAIT);
 }
 
 static void a_crash_is_told_and_the_next_child_works(void **state)
@@ -376,10 +386,10 @@ static void a_crash_is_told_and_the_next_child_works(void **state)
 static void a_child_killed_in_its_sleep_is_replaced(void **state)
 {
     (void)state;
-    struct bw_eval *eval = start(100, 2);
+    start(100, 2);
     int pids[4];
 
-    assert_value(eval, "$item", "7");
+    assert_value("$item", "7");
     for (int round = 0; round < 5; round++) {
         size_t n = children(pids, 4);
         for (size_t i = 0; i < n; i++)
@@ -387,12 +397,12 @@ static void a_child_killed_in_its_sleep_is_replaced(void **state)
         uv_run(&loop, UV_RUN_ONCE);
         struct answer
             a; /* it may be given to one that is dying: then it hears so, and may ask again */
-        ask(eval, "$item", &a);
+        ask("$item", &a);
         wait_for(&a);
         assert_true(a.kind == ERR_NONE || a.kind == ERR_RETRY);
         assert_int_equal(a.calls, 1);
     }
-    assert_value(eval, "$item", "7");
+    assert_value("$item", "7");
     bw_eval_free(&eval);
 }
 
@@ -420,12 +430,12 @@ static size_t read_proc(int pid, const char *name, char *to, size_t size)
 static void a_child_has_given_up_its_rights(void **state)
 {
     (void)state;
-    struct bw_eval *eval = start(100, 1);
-    int pid              = 0;
+    start(100, 1);
+    int pid = 0;
     char text[8192], path[64];
     unsigned files = 0;
 
-    assert_value(eval, "$item", "7");
+    assert_value("$item", "7");
     assert_int_equal(children(&pid, 1), 1);
     assert_int_equal(read_proc(pid, "environ", text, sizeof text), 0);
     read_proc(pid, "status", text, sizeof text);
@@ -450,10 +460,10 @@ static void a_child_has_given_up_its_rights(void **state)
 static void a_cancelled_ask_is_not_answered(void **state)
 {
     (void)state;
-    struct bw_eval *eval  = start(100, 1);
+    start(100, 1);
     struct answer running = {0}, waiting = {0}, told = {0}, honest;
 
-    assert_value(eval, "1", "1");
+    assert_value("1", "1");
     struct bw_eval_ask *a =
         bw_eval_ask(eval, "def f: f; f", bytes_str(SCOPE), on_done, &running);
     struct bw_eval_ask *b = bw_eval_ask(eval, "2", bytes_str(SCOPE), on_done, &waiting);
@@ -465,7 +475,7 @@ static void a_cancelled_ask_is_not_answered(void **state)
     bw_eval_cancel(&a);
     bw_eval_cancel(&a);
     assert_null(a);
-    ask(eval, "$item", &honest);
+    ask("$item", &honest);
     wait_for(&honest);
     assert_string_equal(honest.value, "7");
     assert_int_equal(running.calls + waiting.calls + told.calls, 0);
@@ -475,11 +485,11 @@ static void a_cancelled_ask_is_not_answered(void **state)
 static void the_end_of_the_pool_tells_everybody(void **state)
 {
     (void)state;
-    struct bw_eval *eval = start(5000, 2);
+    start(5000, 2);
     struct answer a[10];
 
     for (size_t i = 0; i < 10; i++)
-        ask(eval, "def f: f; f", &a[i]);
+        ask("def f: f; f", &a[i]);
     uv_run(&loop, UV_RUN_ONCE);
     bw_eval_free(&eval);
     for (size_t i = 0; i < 10; i++) {
@@ -499,7 +509,7 @@ static bool are_answered(void *self)
 static void too_many_are_told_so(void **state)
 {
     (void)state;
-    struct bw_eval *eval = start(1000, 2);
+    start(1000, 2);
     static struct answer a[BW_EVAL_WAITING_MAX + 100];
     static char scope[BW_EVAL_SCOPE_MAX];
     unsigned wanted = 40, full = 0;
@@ -531,14 +541,14 @@ static void too_many_are_told_so(void **state)
 
 static void assert_never_starts(const char *path)
 {
-    struct bw_eval *eval = bw_eval_new(&loop, path, 100, 2);
+    eval = bw_eval_new(&loop, path, 100, 2);
     struct answer a;
 
-    ask(eval, "1", &a);
+    ask("1", &a);
     wait_for(&a);
     assert_int_equal(a.kind, ERR_RETRY);
     assert_non_null(strstr(a.why, "does not start"));
-    ask(eval, "1", &a);
+    ask("1", &a);
     wait_for(&a);
     assert_int_equal(a.kind, ERR_RETRY);
     bw_eval_free(&eval);
@@ -565,7 +575,8 @@ static void on_link(void *self, struct err e, struct bytes value, const char *wh
     (void)value;
     (void)why;
     c->answers++;
-    if (failed(e))
+    uv_stop(&loop);
+    if (failed(e) || !c->eval)
         return;
     if (--c->left > 0)
         bw_eval_ask(c->eval, "1", bytes_str("{}"), on_link, c);
@@ -581,7 +592,10 @@ static bool is_over(void *self)
 static void an_answer_may_ask_again_and_may_end_it_all(void **state)
 {
     (void)state;
-    struct chain c = {.eval = start(100, 2), .left = 20};
+    struct chain c = {.left = 20};
+
+    start(100, 2);
+    c.eval = take(&eval);
 
     for (unsigned i = 0; i < 3; i++)
         bw_eval_ask(c.eval, "1", bytes_str("{}"), on_link, &c);
@@ -593,7 +607,7 @@ static void an_answer_may_ask_again_and_may_end_it_all(void **state)
 static void a_thousand_programs_do_not_make_it_run_out(void **state)
 {
     (void)state;
-    struct bw_eval *eval = start(1000, 2);
+    start(1000, 2);
     static struct answer a[300];
     unsigned wanted = 300;
     char program[64];

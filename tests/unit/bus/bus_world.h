@@ -112,6 +112,16 @@ static UNUSED_OK void world_server_end(struct world *w, int how)
     w->server = 0;
 }
 
+/* Every thread of it stands still when this returns. */
+static UNUSED_OK void world_server_stop(struct world *w)
+{
+    int status = 0;
+
+    kill(w->server, SIGSTOP);
+    assert_int_equal(waitpid(w->server, &status, WUNTRACED), w->server);
+    assert_true(WIFSTOPPED(status));
+}
+
 static UNUSED_OK int world_unlink(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
     (void)st, (void)type, (void)ftw;

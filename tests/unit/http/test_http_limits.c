@@ -137,6 +137,29 @@ static void dates_are_compared_with_the_answers_own_date(void **state)
         60000);
 }
 
+static void dates_of_all_kinds_of_years_are_right(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t s;
+    } CASES[] = {
+        {"Thu, 01 Jan 1970 00:00:00 GMT", 0},
+        {"Tue, 29 Feb 2000 23:59:59 GMT", 951868799},
+        {"Wed, 01 Mar 2000 00:00:00 GMT", 951868800},
+        {"Sun, 28 Feb 2100 00:00:00 GMT", 4107456000},
+        {"Mon, 01 Mar 2100 00:00:00 GMT", 4107542400},
+        {"Thu, 31 Dec 2026 12:00:00 GMT", 1798718400},
+        {"Sun, 01 Jan 1950 00:00:00 GMT", -631152000},
+    };
+    int64_t at;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(*CASES); i++) {
+        assert_true(http_limits_date(CASES[i].text, NOON, &at));
+        assert_int_equal(at, CASES[i].s * 1000);
+    }
+}
+
 static void two_digits_of_a_year_are_of_the_nearer_century(void **state)
 {
     const int64_t in_2026 = INT64_C(1795000000000);
@@ -304,6 +327,7 @@ int main(void)
         cmocka_unit_test(the_larger_of_two_retry_afters_counts),
         cmocka_unit_test(milliseconds_go_before_seconds),
         cmocka_unit_test(dates_are_compared_with_the_answers_own_date),
+        cmocka_unit_test(dates_of_all_kinds_of_years_are_right),
         cmocka_unit_test(two_digits_of_a_year_are_of_the_nearer_century),
         cmocka_unit_test(rate_limit_says_whether_nothing_is_left_and_until_when),
         cmocka_unit_test(malformed_rate_limit_is_ignored),

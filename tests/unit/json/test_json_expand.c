@@ -135,9 +135,9 @@ static void what_goes_wrong_names_the_expression(void **state)
     assert_expands(&how, "\"${foo}\"", "! ${foo}: foo/0 is not defined");
     assert_expands(&how, "\"x ${foo}\"", "! ${foo}: foo/0 is not defined");
     assert_expands(&how, "\"${.input.s.x}\"",
-                   "! ${.input.s.x}: Cannot index string with \"x\"");
+                   "! ${.input.s.x}: Cannot index string with string \"x\"");
     assert_expands(&how, "\"${.input.list.x}\"",
-                   "! ${.input.list.x}: Cannot index array with \"x\"");
+                   "! ${.input.list.x}: Cannot index array with string \"x\"");
     assert_expands(&how, "\"${.input[0]}\"", "! ${.input[0]}: Cannot index object with number");
     assert_expands(&without, "\"${1+1}\"", "! ${1+1}: only plain paths can be looked up here");
     assert_expands(&without, "\"${.input.n}\"", "5");

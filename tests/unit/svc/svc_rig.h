@@ -33,7 +33,7 @@
 #include "bus/bus.h"
 #include "svc/svc.h"
 
-enum { RIG_LINES = 4000, RIG_ENV = 24, RIG_WAIT_MS = 10000 };
+enum { RIG_LINES = 4000, RIG_ENV = 24, RIG_WAIT_MS = 20000 };
 
 extern char **environ;
 

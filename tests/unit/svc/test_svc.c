@@ -582,7 +582,7 @@ static void sigterm_finishes_what_is_in_hand_and_exits_0(void **state)
 {
     struct rig *r = *state;
 
-    START(&r->a, "plain", "SLUICE_HOLD=700ms");
+    START(&r->a, "plain", "SLUICE_HOLD=4s");
     unsigned port = ready_port(&r->a);
     ask_slow(r);
 
@@ -591,7 +591,10 @@ static void sigterm_finishes_what_is_in_hand_and_exits_0(void **state)
     assert_has(rig_get(port, "/livez"), "HTTP/1.1 200");
     assert_has(rig_get(port, "/readyz"), "process: draining");
     /* What another instance could answer is left to it; what everyone hears goes on. */
-    assert_int_equal(rig_request(&r->bus, "demo.ping", "", NULL).kind, ERR_ABSENT);
+    bool left = false;
+    for (int i = 0; i < 3 && !left; i++) /* one may meet the unsubscribing on its way */
+        left = rig_request(&r->bus, "demo.ping", "", NULL).kind == ERR_ABSENT;
+    assert_true(left);
     assert_false(failed(rig_request(&r->bus, "demo.all", "", NULL)));
 
     assert_int_equal(rig_exit_status(&r->a), 0);
@@ -734,5 +737,6 @@ int main(int argc, char **argv)
     };
 
     signal(SIGPIPE, SIG_IGN);
+    cmocka_set_test_filter(getenv("SVC_RIG_ONLY"));
     return cmocka_run_group_tests_name("svc", tests, NULL, NULL);
 }

@@ -217,7 +217,7 @@ static void deleted_key_ends_a_leadership(void **state)
 
     assert_false(failed(rig_kv_delete(&r->bus, "sluice_leaders", "demo.0")));
 
-    rig_expect(&r->a, "lost the key is gone");
+    rig_expect(&r->a, "lost ");                   /* the key is gone, or the other was faster */
     for (uint64_t end = clk_mono_ms() + 3000;;) { /* one of the two */
         line = rig_look(&r->a, "won ", 20);
         line = line ? line : rig_look(&r->b, "won ", 20);
@@ -311,5 +311,6 @@ int main(int argc, char **argv)
     };
 
     signal(SIGPIPE, SIG_IGN);
+    cmocka_set_test_filter(getenv("SVC_RIG_ONLY"));
     return cmocka_run_group_tests_name("svc_leader", tests, NULL, NULL);
 }

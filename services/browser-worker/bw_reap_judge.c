@@ -1,0 +1,60 @@
+#include "bw_reap_judge.h"
+
+static enum bw_reap_move end(const struct bw_reap_sight *s)
+{
+    return s->listed == BW_REAP_NOT_LISTED ? BW_REAP_EXPIRE : BW_REAP_CLOSE;
+}
+
+static bool passed(const struct bw_reap_sight *s, int64_t since_ms, uint64_t more_ms)
+{
+    return s->now_ms > since_ms + (int64_t)(more_ms + s->grace_ms);
+}
+
+/* Kept for whoever names it, until its time is over. */
+static enum bw_reap_move judge_kept(const struct bw_reap_sight *s)
+{
+    const struct bw_record *r = s->record;
+
+    if (s->listed == BW_REAP_NOT_LISTED)
+        return BW_REAP_EXPIRE;
+    return r->expires_at_ms && s->now_ms >= r->expires_at_ms ? BW_REAP_CLOSE : BW_REAP_LEAVE;
+}
+
+/* A run's own.  After its END the session is its end duties' for a while: closed, or kept and then free. */
+static enum bw_reap_move judge_owned(const struct bw_reap_sight *s)
+{
+    bool listed = s->listed != BW_REAP_NOT_LISTED;
+
+    if (listed && !passed(s, s->record->updated_ms, 0))
+        return BW_REAP_LEAVE;
+    if (!s->looked)
+        return BW_REAP_LOOK;
+    switch (s->phase) {
+    case RUN_ENDED:
+        return passed(s, s->ended_ms, s->keep_ms) ? end(s) : BW_REAP_LEAVE;
+    case RUN_ABSENT: /* its journal is too old to be there */
+    case RUN_REJECTED:
+        return passed(s, s->record->updated_ms, 0) ? end(s) : BW_REAP_LEAVE;
+    case RUN_WAITING:
+        return listed ? BW_REAP_LEAVE : BW_REAP_EXPIRE;
+    case RUN_QUEUED:
+    case RUN_LEASED:
+    case RUN_RELEASED:
+        break;
+    }
+    return BW_REAP_LEAVE;
+}
+
+enum bw_reap_move bw_reap_judge(const struct bw_reap_sight *s)
+{
+    const struct bw_record *r = s->record;
+
+    if (str_equal(r->status, "active"))
+        return r->free ? judge_kept(s) : judge_owned(s);
+    /* A close that nobody confirmed: by its run, or by a reaper that did not live. */
+    if (!str_equal(r->status, "failed") && !str_equal(r->status, "closing"))
+        return BW_REAP_LEAVE;
+    if (s->listed == BW_REAP_NOT_LISTED)
+        return BW_REAP_EXPIRE;
+    return passed(s, r->updated_ms, 0) ? BW_REAP_CLOSE : BW_REAP_LEAVE;
+}

@@ -1,0 +1,38 @@
+/*
+ * bw_reap_judge - what the reaper does about one record of the session table.  Pure: told the time.
+ *
+ * A list of the upstream's sessions proves that one is gone only if it was asked for after the record
+ * was read.  What a living run holds is left alone whatever the list says: its holder finds out.
+ */
+#ifndef BW_REAP_JUDGE_H
+#define BW_REAP_JUDGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bw_record.h"
+#include "run/run_fold.h"
+
+enum bw_reap_listed { BW_REAP_UNKNOWN, BW_REAP_LISTED, BW_REAP_NOT_LISTED };
+
+enum bw_reap_move {
+    BW_REAP_LEAVE,
+    BW_REAP_LOOK,   /* at the journal of its run; then judge again */
+    BW_REAP_EXPIRE, /* it is gone over there: say so, and give its place back */
+    BW_REAP_CLOSE,  /* nobody's any more: close it */
+};
+
+struct bw_reap_sight {
+    const struct bw_record *record;
+    enum bw_reap_listed listed;
+    bool looked;          /* what follows is known */
+    enum run_phase phase; /* of record->run; ABSENT: no journal any more */
+    int64_t ended_ms;
+    uint64_t keep_ms;  /* keep_session of a run that ended */
+    int64_t now_ms;    /* wall: as the times of records and journals are */
+    uint64_t grace_ms; /* for those who are about to do it themselves */
+};
+
+enum bw_reap_move bw_reap_judge(const struct bw_reap_sight *sight);
+
+#endif

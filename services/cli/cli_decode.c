@@ -1,0 +1,99 @@
+#include "cli_decode.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli_file.h"
+#include "json/json.h"
+#include "wire/wire_json.h"
+
+enum { HEX_MAX = 64, WHY_SIZE = 160, DELETE = 0x7f };
+
+/* On one line: white space between words is a blank; a control character inside a string, which
+   JSON does not allow, is escaped. */
+static void add_plain(struct buf *to, struct bytes json)
+{
+    for (size_t i = 0; i < json.len; i++) {
+        uint8_t c = json.at[i];
+
+        if (c == '\n' || c == '\r' || c == '\t')
+            buf_char(to, ' ');
+        else if (c < ' ' || c == DELETE)
+            buf_printf(to, "\\u%04x", c);
+        else
+            buf_char(to, (char)c);
+    }
+}
+
+static bool is_text(struct bytes payload)
+{
+    for (size_t i = 0; i < payload.len; i++)
+        if ((payload.at[i] < ' ' && !strchr("\t\r\n", payload.at[i])) ||
+            payload.at[i] == DELETE || payload.at[i] == 0)
+            return false;
+    return payload.len > 0 && str_is_utf8(payload);
+}
+
+static void add_bytes(struct buf *to, struct bytes payload)
+{
+    buf_printf(to, "{\"message\":null,\"bytes\":%zu,\"hex\":\"", payload.len);
+    for (size_t i = 0; i < payload.len && i < HEX_MAX; i++)
+        buf_printf(to, "%02x", payload.at[i]);
+    buf_str(to, payload.len > HEX_MAX ? "…\"}" : "\"}");
+}
+
+/* {"message":"Entry", and then what the transcoder says. */
+static bool add_message(struct buf *to, const char *message, struct bytes payload)
+{
+    AUTO(buf_deinit) struct buf text = {0};
+    char why[WHY_SIZE];
+
+    buf_init(&text, CLI_DECODE_MAX);
+    if (failed(wire_json_of(message, payload, &text, why, sizeof(why))) || text.len < 2)
+        return false;
+    buf_printf(to, "{\"message\":\"%s\"%s", message, text.at[1] == '}' ? "" : ",");
+    add_plain(to, bytes_of(text.at + 1, text.len - 1));
+    return true;
+}
+
+void cli_decode_line(struct bytes payload, struct buf *to)
+{
+    const char *message = NULL;
+
+    while (payload.len && strchr("\r\n", payload.at[payload.len - 1]) && payload.at[0] &&
+           (wire_is_json(payload) || is_text(payload)))
+        payload.len--;
+    if (wire_is_json(payload) && str_is_utf8(payload)) {
+        add_plain(to, payload);
+    } else {
+        message = wire_guess(payload);
+        if (message && add_message(to, message, payload)) {
+            buf_char(to, '\n');
+            return;
+        }
+        if (is_text(payload)) {
+            buf_str(to, "{\"text\":");
+            json_quote_n(to, (const char *)payload.at, payload.len);
+            buf_char(to, '}');
+        } else {
+            add_bytes(to, payload);
+        }
+    }
+    buf_char(to, '\n');
+}
+
+int cli_decode(struct cli *cli)
+{
+    AUTO(buf_deinit) struct buf payload = {0};
+    AUTO(buf_deinit) struct buf line    = {0};
+
+    (void)cli;
+    if (!cli_file_read("-", &payload))
+        return CLI_FAILED;
+    buf_init(&line, CLI_DECODE_MAX);
+    cli_decode_line(buf_bytes(&payload), &line);
+    fwrite(line.at, 1, line.len, stdout);
+    return CLI_OK;
+}

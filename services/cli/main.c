@@ -1,0 +1,7 @@
+/* sluice - the user's and the operator's command. */
+#include "cli.h"
+
+int main(int argc, char **argv)
+{
+    return cli_main(argc, argv);
+}

@@ -1,0 +1,142 @@
+#include "bw_reap_judge.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+enum { NOW = 1000000, GRACE = 60000 };
+
+static const int64_t OLD = NOW - 2 * GRACE, YOUNG = NOW - 1;
+
+struct sight {
+    const char *status;
+    bool free;
+    int64_t updated, expires;
+    enum bw_reap_listed listed;
+    bool looked;
+    enum run_phase phase;
+    int64_t ended;
+    uint64_t keep;
+    enum bw_reap_move move;
+};
+
+static void check(const struct sight *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct sight *c = &cases[i];
+        struct bw_record r    = {
+               .free = c->free, .expires_at_ms = c->expires, .updated_ms = c->updated};
+        const struct bw_reap_sight sight = {.record   = &r,
+                                            .listed   = c->listed,
+                                            .looked   = c->looked,
+                                            .phase    = c->phase,
+                                            .ended_ms = c->ended,
+                                            .keep_ms  = c->keep,
+                                            .now_ms   = NOW,
+                                            .grace_ms = GRACE};
+        str_copy(r.status, sizeof r.status, c->status);
+        if (bw_reap_judge(&sight) != c->move)
+            fail_msg("case %zu: %d, wanted %d", i, bw_reap_judge(&sight), c->move);
+    }
+}
+
+static void a_kept_session_is_closed_at_its_time_and_not_before(void **state)
+{
+    const struct sight CASES[] = {
+        {"active", true, OLD, NOW + 1, BW_REAP_LISTED, false, 0, 0, 0, BW_REAP_LEAVE},
+        {"active", true, OLD, NOW, BW_REAP_LISTED, false, 0, 0, 0, BW_REAP_CLOSE},
+        {"active", true, OLD, NOW, BW_REAP_UNKNOWN, false, 0, 0, 0, BW_REAP_CLOSE},
+        {"active", true, OLD, NOW + 1, BW_REAP_NOT_LISTED, false, 0, 0, 0, BW_REAP_EXPIRE},
+        {"active", true, OLD, NOW + 1, BW_REAP_UNKNOWN, false, 0, 0, 0, BW_REAP_LEAVE},
+    };
+
+    (void)state;
+    check(CASES, sizeof CASES / sizeof *CASES);
+}
+
+static void what_a_living_run_holds_is_left_alone(void **state)
+{
+    static const enum run_phase LIVING[]    = {RUN_QUEUED, RUN_LEASED, RUN_RELEASED};
+    static const enum bw_reap_listed SEEN[] = {BW_REAP_LISTED, BW_REAP_NOT_LISTED,
+                                               BW_REAP_UNKNOWN};
+
+    (void)state;
+    for (size_t i = 0; i < 9; i++) {
+        const struct sight c = {"active", false,         OLD, 0, SEEN[i / 3],
+                                true,     LIVING[i % 3], 0,   0, BW_REAP_LEAVE};
+        check(&c, 1);
+    }
+}
+
+static void a_young_record_is_not_even_looked_into(void **state)
+{
+    const struct sight CASES[] = {
+        {"active", false, YOUNG, 0, BW_REAP_LISTED, false, 0, 0, 0, BW_REAP_LEAVE},
+        {"active", false, YOUNG, 0, BW_REAP_UNKNOWN, false, 0, 0, 0, BW_REAP_LEAVE},
+        {"active", false, YOUNG, 0, BW_REAP_NOT_LISTED, false, 0, 0, 0, BW_REAP_LOOK},
+        {"active", false, OLD, 0, BW_REAP_LISTED, false, 0, 0, 0, BW_REAP_LOOK},
+    };
+
+    (void)state;
+    check(CASES, sizeof CASES / sizeof *CASES);
+}
+
+static void a_waiting_run_keeps_what_is_there(void **state)
+{
+    const struct sight CASES[] = {
+        {"active", false, OLD, 0, BW_REAP_LISTED, true, RUN_WAITING, 0, 0, BW_REAP_LEAVE},
+        {"active", false, OLD, 0, BW_REAP_UNKNOWN, true, RUN_WAITING, 0, 0, BW_REAP_LEAVE},
+        {"active", false, OLD, 0, BW_REAP_NOT_LISTED, true, RUN_WAITING, 0, 0, BW_REAP_EXPIRE},
+    };
+
+    (void)state;
+    check(CASES, sizeof CASES / sizeof *CASES);
+}
+
+static void after_its_run_a_session_has_a_time_of_grace(void **state)
+{
+    const struct sight CASES[] = {
+        {"active", false, OLD, 0, BW_REAP_LISTED, true, RUN_ENDED, YOUNG, 0, BW_REAP_LEAVE},
+        {"active", false, OLD, 0, BW_REAP_LISTED, true, RUN_ENDED, OLD, 0, BW_REAP_CLOSE},
+        {"active", false, OLD, 0, BW_REAP_NOT_LISTED, true, RUN_ENDED, OLD, 0, BW_REAP_EXPIRE},
+        {"active", false, OLD, 0, BW_REAP_NOT_LISTED, true, RUN_ENDED, YOUNG, 0, BW_REAP_LEAVE},
+        {"active", false, OLD, 0, BW_REAP_LISTED, true, RUN_ENDED, OLD, 2 * GRACE,
+         BW_REAP_LEAVE},
+        {"active", false, OLD, 0, BW_REAP_LISTED, true, RUN_ABSENT, 0, 0, BW_REAP_CLOSE},
+        {"active", false, YOUNG, 0, BW_REAP_NOT_LISTED, true, RUN_ABSENT, 0, 0, BW_REAP_LEAVE},
+    };
+
+    (void)state;
+    check(CASES, sizeof CASES / sizeof *CASES);
+}
+
+static void an_unconfirmed_close_is_done_again(void **state)
+{
+    const struct sight CASES[] = {
+        {"failed", false, OLD, 0, BW_REAP_LISTED, false, 0, 0, 0, BW_REAP_CLOSE},
+        {"failed", false, OLD, 0, BW_REAP_UNKNOWN, false, 0, 0, 0, BW_REAP_CLOSE},
+        {"failed", false, YOUNG, 0, BW_REAP_LISTED, false, 0, 0, 0, BW_REAP_LEAVE},
+        {"failed", false, YOUNG, 0, BW_REAP_NOT_LISTED, false, 0, 0, 0, BW_REAP_EXPIRE},
+        {"closing", false, OLD, 0, BW_REAP_LISTED, false, 0, 0, 0, BW_REAP_CLOSE},
+        {"completed", false, OLD, 0, BW_REAP_LISTED, false, 0, 0, 0, BW_REAP_LEAVE},
+        {"", false, OLD, 0, BW_REAP_NOT_LISTED, false, 0, 0, 0, BW_REAP_LEAVE},
+    };
+
+    (void)state;
+    check(CASES, sizeof CASES / sizeof *CASES);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_kept_session_is_closed_at_its_time_and_not_before),
+        cmocka_unit_test(what_a_living_run_holds_is_left_alone),
+        cmocka_unit_test(a_young_record_is_not_even_looked_into),
+        cmocka_unit_test(a_waiting_run_keeps_what_is_there),
+        cmocka_unit_test(after_its_run_a_session_has_a_time_of_grace),
+        cmocka_unit_test(an_unconfirmed_close_is_done_again),
+    };
+    return cmocka_run_group_tests_name("bw_reap_judge", tests, NULL, NULL);
+}
