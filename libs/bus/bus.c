@@ -161,19 +161,22 @@ bool bus_send(struct bus *bus, const struct bus_out *out)
 void bus_answer(struct bus *bus, const struct bus_msg *request, struct bytes body,
                 const struct bus_header *headers, size_t header_count)
 {
-    struct bus_out out = {
-        .subject = request->reply, .body = body, .headers = headers, .header_count = header_count};
+    struct bus_out out = {.subject      = request->reply,
+                          .body         = body,
+                          .headers      = headers,
+                          .header_count = header_count};
 
     if (request->reply[0] != '\0')
         (void)bus_send(bus, &out);
 }
 
-struct err bus_subscribe(struct bus *bus, const char *subject, const char *queue, bus_msg_fn *fn,
-                         void *self, struct bus_sub **ret)
+struct err bus_subscribe(struct bus *bus, const char *subject, const char *queue,
+                         bus_msg_fn *fn, void *self, struct bus_sub **ret)
 {
     FAULT(err_of(ERR_REJECT, "subscribe"));
 
-    if (!bus_nats_subject_valid(subject, true) || (queue && !bus_nats_subject_valid(queue, false)))
+    if (!bus_nats_subject_valid(subject, true) ||
+        (queue && !bus_nats_subject_valid(queue, false)))
         return err_of(ERR_REJECT, "subscribe to a subject");
 
     struct bus_sub *sub = mem_new(struct bus_sub);

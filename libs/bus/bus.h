@@ -30,16 +30,19 @@ struct bus;
 /* ---- connection ---------------------------------------------------------------------------- */
 
 struct bus_config {
-    const char *url;   /* nats://host:port[,…] */
-    const char *creds; /* file; NULL: none */
+    const char *url;       /* nats://host:port[,…] */
+    const char *creds;     /* file; NULL: none */
     const char *user_file; /* file with "user:password" in its first line; NULL: none */
-    const char *ca;    /* PEM file; NULL: the system's, when the url says tls */
-    const char *name;  /* shown by `nats server report connections` */
-    uint32_t reply_ms; /* how long one hop may wait for its answer; 0: 5000 */
+    const char *ca;        /* PEM file; NULL: the system's, when the url says tls */
+    const char *name;      /* shown by `nats server report connections` */
+    uint32_t reply_ms;     /* how long one hop may wait for its answer; 0: 5000 */
 };
 
-/* Starts connecting and goes on for ever; connected or not is an event and a question. */
-MUST_USE struct err bus_open(struct bus **ret, struct uv_loop_s *loop, const struct bus_config *config);
+/* Starts connecting and goes on for ever; connected or not is an event and a question, never before the
+   loop has run.  The first attempt is made here and may take 2 s a server.  REJECT: the configuration
+   cannot be used; FATAL: nats.c is older than 3.14. */
+MUST_USE struct err bus_open(struct bus **ret, struct uv_loop_s *loop,
+                             const struct bus_config *config);
 
 /* Ends every op still there with UNKNOWN, flushes (bounded), frees; followers, consumers and
    subscriptions still there go with it.  The loop must still run once more.  Not from a callback of
@@ -52,7 +55,8 @@ bool bus_connected(const struct bus *bus);
 /* Monotonic ms of the last time the connection was (re)established; 0: never. */
 uint64_t bus_connected_at(const struct bus *bus);
 
-/* Called on the loop at each change.  After a loss every outstanding hop ends UNKNOWN. */
+/* Called on the loop at each change; up to 8 listeners of either kind, each call adds one.  After a loss
+   every outstanding hop has ended UNKNOWN when this is called. */
 typedef void bus_state_fn(void *self, bool connected);
 void bus_on_state(struct bus *bus, bus_state_fn *fn, void *self);
 
@@ -108,13 +112,14 @@ struct bus_op;
 
 struct bus_reply {
     struct err err;
-    uint64_t seq;          /* of a publish: where it was stored; of a read: the last message's, 0 if none */
-    int64_t value;         /* of a counter */
-    struct bus_msg *msgs;  /* answers, linked by next, freed after `next` returns unless taken */
+    uint64_t
+        seq; /* of a publish: where it was stored; of a read: the last message's, 0 if none */
+    int64_t value;        /* of a counter */
+    struct bus_msg *msgs; /* answers, linked by next, freed after `next` returns unless taken */
     size_t count;
-    bool more;             /* a read was cut by its limit: go on from seq + 1 */
-    struct bytes body;     /* of a request or of an API call; points into msgs */
-    const char *text;      /* of a refusal: the server's words; "" else */
+    bool more;         /* a read was cut by its limit: go on from seq + 1 */
+    struct bytes body; /* of a request or of an API call; points into msgs */
+    const char *text;  /* of a refusal: the server's words; "" else */
 };
 
 /* The messages of a reply, yours from now on. */
@@ -147,7 +152,8 @@ struct bus_op {
     struct bus_part *part; /* what the outstanding call has gathered so far */
 };
 
-/* deadline_ms: from now, 0: none.  what: a constant name of the chain, for logs and lint. */
+/* deadline_ms: from now, 0: none; over it the op ends UNKNOWN, whatever it was doing.  what: a constant
+   name of the chain, for logs and lint.  An ended op may be started anew. */
 void bus_op_start(struct bus *bus, struct bus_op *op, uint32_t magic, const char *what,
                   uint64_t deadline_ms, bus_end_fn *end);
 void bus_op_deadline(struct bus_op *op, uint64_t deadline_ms); /* anew, from now; 0: none */
@@ -168,9 +174,10 @@ enum { BUS_TTL_NONE = 0 };
 #define BUS_ANY UINT64_MAX
 
 struct bus_expect {
-    uint64_t seq;         /* last sequence of the subject; 0: there is none; BUS_ANY: not asked */
-    const char *subject;  /* of this subject or wildcard instead of the message's own; NULL: own */
-    uint32_t ttl_s;       /* the message lives that long; 0: for ever */
+    uint64_t seq; /* last sequence of the subject; 0: there is none; BUS_ANY: not asked */
+    const char
+        *subject;   /* of this subject or wildcard instead of the message's own; NULL: own */
+    uint32_t ttl_s; /* the message lives that long; 0: for ever */
 };
 
 /*
@@ -179,19 +186,21 @@ struct bus_expect {
  * FULL 10077 and the like: the stream's or the subject's limit (reply->text tells which).
  * RETRY: not connected, no stream listens.  UNKNOWN: no answer.  expect NULL: none.
  */
-struct err bus_publish(struct bus_op *op, const struct bus_out *out, const struct bus_expect *expect,
-                       bus_next_fn *next);
+struct err bus_publish(struct bus_op *op, const struct bus_out *out,
+                       const struct bus_expect *expect, bus_next_fn *next);
 
 /* One atomic batch into one stream: all or nothing; expect per message (count <= 500). reply->seq: the last's. */
-struct err bus_publish_batch(struct bus_op *op, const struct bus_out *outs, const struct bus_expect *expects,
-                             size_t count, bus_next_fn *next);
+struct err bus_publish_batch(struct bus_op *op, const struct bus_out *outs,
+                             const struct bus_expect *expects, size_t count, bus_next_fn *next);
 
 /* Core request.  One answer in reply->msgs, reply->body.  ABSENT: nobody listens.  timeout_ms 0: the bus's. */
-struct err bus_request(struct bus_op *op, const struct bus_out *out, uint32_t timeout_ms, bus_next_fn *next);
+struct err bus_request(struct bus_op *op, const struct bus_out *out, uint32_t timeout_ms,
+                       bus_next_fn *next);
 
 /* Messages of one subject (or wildcard) of a stream, from sequence `from` (0: the first), at most
-   `max` of them (0: 256, at most 1024); reply->msgs in order, reply->more.  An empty answer is OK with count 0.
-   leader: ask the stream's leader one by one, never a follower. */
+   `max` of them (0: 256, at most 1024) and about 16 MiB; reply->msgs in order, reply->more.  An empty
+   answer is OK with count 0; one of which a part was lost is UNKNOWN, never short.
+   leader: ask the stream's leader one by one, a round trip each, never a follower. */
 struct bus_read {
     const char *stream;
     const char *subject;
@@ -202,17 +211,19 @@ struct bus_read {
 struct err bus_read(struct bus_op *op, const struct bus_read *read, bus_next_fn *next);
 
 /* The last message of a literal subject; ABSENT if there is none. */
-struct err bus_get_last(struct bus_op *op, const char *stream, const char *subject, bus_next_fn *next);
+struct err bus_get_last(struct bus_op *op, const char *stream, const char *subject,
+                        bus_next_fn *next);
 
 /* The message with this sequence; ABSENT if there is none. */
 struct err bus_get_seq(struct bus_op *op, const char *stream, uint64_t seq, bus_next_fn *next);
 
 /* A call of the JetStream API ("STREAM.INFO.SLUICE_JOBS", body or ""), answered with its JSON in reply->body;
-   an error in it is translated (404: ABSENT, 10071: CONFLICT, …). */
+   an error in it is translated (404: ABSENT, 10071: CONFLICT, …).  UNKNOWN also if there is no such call. */
 struct err bus_api(struct bus_op *op, const char *call, struct bytes body, bus_next_fn *next);
 
 /* Purges a subject up to and including a sequence (0: all). */
-struct err bus_purge(struct bus_op *op, const char *stream, const char *subject, uint64_t upto, bus_next_fn *next);
+struct err bus_purge(struct bus_op *op, const char *stream, const char *subject, uint64_t upto,
+                     bus_next_fn *next);
 
 /* Core publish without an answer: hints, status, replies.  False: not connected, nothing was sent. */
 bool bus_send(struct bus *bus, const struct bus_out *out);
@@ -221,30 +232,34 @@ bool bus_send_from(struct bus *bus, const struct bus_out *out, const char *reply
 
 /* ---- streams ------------------------------------------------------------------------------- */
 
-/* Creates the stream or widens it to this configuration (the JSON of STREAM.CREATE, rendered by
-   wire_stream).  REJECT: it cannot be made so; reply->text says why. */
-struct err bus_stream_make(struct bus_op *op, const char *name, struct bytes config, bus_next_fn *next);
+/* Creates the stream or changes it to this configuration (the JSON of STREAM.CREATE, rendered by
+   wire_stream); one that is there keeps its first_seq.  REJECT: it cannot be made so; reply->text says why. */
+struct err bus_stream_make(struct bus_op *op, const char *name, struct bytes config,
+                           bus_next_fn *next);
 
 /* ---- key-value (a bucket is the stream KV_<bucket>) ---------------------------------------------- */
 
 /* reply->body: the value, reply->seq: its revision.  ABSENT: never there, deleted or expired; seq is then
    the marker's revision, or 0: what a create must expect. */
-struct err bus_kv_get(struct bus_op *op, const char *bucket, const char *key, bus_next_fn *next);
+struct err bus_kv_get(struct bus_op *op, const char *bucket, const char *key,
+                      bus_next_fn *next);
 /* expect.seq: revision read (0: create), BUS_ANY: whatever is there.  expect.ttl_s as given: a plain
    update drops a key's TTL, so say it again.  CONFLICT: somebody wrote since. */
-struct err bus_kv_put(struct bus_op *op, const char *bucket, const char *key, struct bytes value,
-                      const struct bus_expect *expect, bus_next_fn *next);
+struct err bus_kv_put(struct bus_op *op, const char *bucket, const char *key,
+                      struct bytes value, const struct bus_expect *expect, bus_next_fn *next);
 /* A delete marker, expecting a revision (BUS_ANY: none). */
-struct err bus_kv_delete(struct bus_op *op, const char *bucket, const char *key, uint64_t revision,
-                         bus_next_fn *next);
+struct err bus_kv_delete(struct bus_op *op, const char *bucket, const char *key,
+                         uint64_t revision, bus_next_fn *next);
 /* From a message of a follow over a bucket: the key, or NULL; whether it is a deletion or expiry. */
 const char *bus_kv_key(const struct bus_msg *msg);
 bool bus_kv_gone(const struct bus_msg *msg);
 
 /* ---- objects (SLUICE artifacts; the object store's chunk and meta protocol, ADR-20) ---------------- */
 
-struct err bus_object_put(struct bus_op *op, const char *bucket, const char *name, struct bytes body,
-                          const char *description, bus_next_fn *next);
+/* body must live until `next`; a name of up to 180 bytes replaces what it named before.  RETRY: there
+   is no such store. */
+struct err bus_object_put(struct bus_op *op, const char *bucket, const char *name,
+                          struct bytes body, const char *description, bus_next_fn *next);
 
 /* ---- what comes in --------------------------------------------------------------------------- */
 
@@ -254,8 +269,8 @@ typedef void bus_msg_fn(void *self, struct bus_msg **msg);
 struct bus_sub;
 
 /* Core subscription; queue NULL: everybody hears it.  Stands for ever, through reconnects. */
-MUST_USE struct err bus_subscribe(struct bus *bus, const char *subject, const char *queue, bus_msg_fn *fn,
-                                  void *self, struct bus_sub **ret);
+MUST_USE struct err bus_subscribe(struct bus *bus, const char *subject, const char *queue,
+                                  bus_msg_fn *fn, void *self, struct bus_sub **ret);
 void bus_unsubscribe(struct bus_sub **sub);
 
 /*
@@ -264,20 +279,23 @@ void bus_unsubscribe(struct bus_sub **sub);
  */
 struct bus_follow {
     const char *stream;
-    const char *filter;    /* subject or wildcard */
-    uint64_t from;         /* 0: the first */
+    const char *filter; /* subject or wildcard */
+    uint64_t from;      /* 0: the first */
     bool headers_only;
     bool last_per_subject; /* start with the last of each subject (buckets) */
     bool only_new;         /* start with what comes after now */
     bus_msg_fn *on_msg;
-    void (*on_caught_up)(void *self); /* once, when all that was there at first is through; may be NULL */
+    void (*on_caught_up)(
+        void *self); /* once, when all that was there at first is through; may be NULL */
     /* The stream was made anew (its sequences began again or it vanished): what was learned is void;
-       the follow starts over by itself.  May be NULL. */
+       the follow starts over by itself, from its first message, and on_caught_up will come once more.
+       May be NULL. */
     void (*on_anew)(void *self);
     void *self;
 };
 struct bus_follower;
-MUST_USE struct err bus_follow(struct bus *bus, const struct bus_follow *follow, struct bus_follower **ret);
+MUST_USE struct err bus_follow(struct bus *bus, const struct bus_follow *follow,
+                               struct bus_follower **ret);
 void bus_follow_end(struct bus_follower **follower);
 uint64_t bus_follow_seq(const struct bus_follower *follower); /* the last sequence seen */
 
@@ -292,19 +310,24 @@ struct bus_consume {
     /* The connection was lost, a delivery was skipped (consumer sequence), or the consumer is gone:
        what was delivered before may be given again.  Pulling goes on by itself.  May be NULL. */
     void (*on_gap)(void *self, const char *why);
-    bool alone; /* nobody else pulls from it: a hole in the consumer's sequence is a lost delivery */
+    bool
+        alone; /* nobody else pulls from it: a hole in the consumer's sequence is a lost delivery */
     void *self;
 };
 struct bus_consumer;
-MUST_USE struct err bus_consume(struct bus *bus, const struct bus_consume *consume, struct bus_consumer **ret);
-/* How many more may come from now on (an absolute number; 0: stop pulling, the outstanding pull is left to expire). */
+MUST_USE struct err bus_consume(struct bus *bus, const struct bus_consume *consume,
+                                struct bus_consumer **ret);
+/* How many more may come from now on: an absolute number, which each delivery lowers by one.  0: stop
+   pulling; the outstanding pull is left to expire (5 s), so a few may still come. */
 void bus_consumer_room(struct bus_consumer *consumer, uint32_t room);
 void bus_consumer_free(struct bus_consumer **consumer);
 
-/* Makes or updates a durable pull consumer; config: the JSON of the consumer's "config" object. */
-struct err bus_consumer_make(struct bus_op *op, const char *stream, const char *consumer, struct bytes config,
-                             bus_next_fn *next);
-struct err bus_consumer_delete(struct bus_op *op, const char *stream, const char *consumer, bus_next_fn *next);
+/* Makes or updates a durable pull consumer; config: the JSON of the consumer's "config" object (its
+   name is added if it is not in there). */
+struct err bus_consumer_make(struct bus_op *op, const char *stream, const char *consumer,
+                             struct bytes config, bus_next_fn *next);
+struct err bus_consumer_delete(struct bus_op *op, const char *stream, const char *consumer,
+                               bus_next_fn *next);
 
 /* ---- settling deliveries --------------------------------------------------------------------- */
 

@@ -2,10 +2,10 @@
 #include <stdio.h>
 
 #include "base/str.h"
-#include "bus/bus_ack.h"
 #include "bus/bus_internal.h"
+#include "bus/bus_puback.h"
 
-_Static_assert((int)BUS_TEXT_SIZE == (int)BUS_ACK_TEXT_SIZE, "the server's words fit");
+_Static_assert((int)BUS_TEXT_SIZE == (int)BUS_PUBACK_TEXT_SIZE, "the server's words fit");
 
 /* ---- core requests --------------------------------------------------------------------------- */
 
@@ -22,7 +22,8 @@ static void on_request_answer(struct bus_op *op, struct bus_msg **msg)
     bus_op_reply(op, &reply);
 }
 
-struct err bus_request(struct bus_op *op, const struct bus_out *out, uint32_t timeout_ms, bus_next_fn *next)
+struct err bus_request(struct bus_op *op, const struct bus_out *out, uint32_t timeout_ms,
+                       bus_next_fn *next)
 {
     bus_op_call(op, next);
     return bus_hop(op, out, NULL, 0, timeout_ms, on_request_answer);
@@ -45,7 +46,8 @@ const char *bus_api_name(char at[BUS_SUBJECT_SIZE], const char *format, ...)
     return len > 0 && len < BUS_SUBJECT_SIZE ? at : "";
 }
 
-struct err bus_api_hop(struct bus_op *op, const char *call, struct bytes body, bus_hop_fn *on_answer)
+struct err bus_api_hop(struct bus_op *op, const char *call, struct bytes body,
+                       bus_hop_fn *on_answer)
 {
     char subject[BUS_SUBJECT_SIZE];
     struct bus_out out = {.subject = subject, .body = body};
@@ -58,18 +60,18 @@ struct err bus_api_hop(struct bus_op *op, const char *call, struct bytes body, b
 struct err bus_api_error(const struct bus_msg *msg, const char *what, char text[BUS_TEXT_SIZE])
 {
     const char *status = bus_nats_status(msg);
-    struct bus_ack ack;
+    struct bus_puback ack;
 
     text[0] = '\0';
     if (status)
         return err_from(ERR_RETRY, what, ERR_FROM_JETSTREAM, 503);
-    if (!bus_ack_read(msg->body, &ack))
+    if (!bus_puback_read(msg->body, &ack))
         return err_of(ERR_UNKNOWN, what);
     if (ack.code == 0)
         return OK;
     (void)str_copy(text, BUS_TEXT_SIZE, ack.text);
-    return err_from(bus_ack_kind(BUS_ACK_API, ack.code, ack.err_code), what, ERR_FROM_JETSTREAM,
-                    ack.err_code ? ack.err_code : ack.code);
+    return err_from(bus_puback_kind(BUS_PUBACK_OF_API, ack.code, ack.err_code), what,
+                    ERR_FROM_JETSTREAM, ack.err_code ? ack.err_code : ack.code);
 }
 
 void bus_api_answer(struct bus_op *op, struct bus_msg **msg)
@@ -96,15 +98,16 @@ struct err bus_purge(struct bus_op *op, const char *stream, const char *subject,
     char call[BUS_SUBJECT_SIZE], body[BUS_SUBJECT_SIZE + 64];
 
     bus_op_call(op, next);
-    if (!bus_api_token(stream) || !bus_nats_subject_valid(subject, true) || strpbrk(subject, "\"\\") ||
-        upto == UINT64_MAX)
+    if (!bus_api_token(stream) || !bus_nats_subject_valid(subject, true) ||
+        strpbrk(subject, "\"\\") || upto == UINT64_MAX)
         return bus_op_later(op, err_of(ERR_REJECT, "purge a subject"));
 
     /* The server purges up to, and without, the sequence it is given. */
     bool fits = upto == 0 ? str_format(body, sizeof(body), "{\"filter\":\"%s\"}", subject)
-                          : str_format(body, sizeof(body), "{\"filter\":\"%s\",\"seq\":%llu}", subject,
-                                       (unsigned long long)upto + 1);
+                          : str_format(body, sizeof(body), "{\"filter\":\"%s\",\"seq\":%llu}",
+                                       subject, (unsigned long long)upto + 1);
     if (!fits)
         return bus_op_later(op, err_of(ERR_REJECT, "purge a subject"));
-    return bus_api_hop(op, bus_api_name(call, "STREAM.PURGE.%s", stream), bytes_str(body), bus_api_answer);
+    return bus_api_hop(op, bus_api_name(call, "STREAM.PURGE.%s", stream), bytes_str(body),
+                       bus_api_answer);
 }

@@ -145,13 +145,16 @@ static void on_msg(void *self, struct bus_msg **msg)
 
 void bus_consume_state(struct bus *bus, bool connected)
 {
-    LIST_EACH_SAFE(&bus->consumers, it) {
+    LIST_EACH_SAFE(&bus->consumers, it)
+    {
         struct bus_consumer *c = LIST_OWNER(it, struct bus_consumer, link);
 
         bus_pull_reset(&c->pull);
         c->held = false;
         if (!connected)
             gap(c, "connection lost");
+        c->alive = false; /* what the old connection still brought counts no more */
+        c->seq = c->ahead = 0;
         ask(c);
     }
 }
@@ -170,7 +173,8 @@ static void on_end(struct bus_op *op, struct err e)
     mem_free(&c);
 }
 
-struct err bus_consume(struct bus *bus, const struct bus_consume *consume, struct bus_consumer **ret)
+struct err bus_consume(struct bus *bus, const struct bus_consume *consume,
+                       struct bus_consumer **ret)
 {
     FAULT(err_of(ERR_REJECT, "consume"));
 

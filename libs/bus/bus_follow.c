@@ -15,8 +15,8 @@ enum {
     EXPIRES_MS     = 20000,
     RETRY_BASE_MS  = 50,
     RETRY_CAP_MS   = 1000,
-    IDLE_S         = 30, /* our consumer is deleted by the server when nobody pulls for that long */
-    CREATED_SIZE   = 64,
+    IDLE_S = 30, /* our consumer is deleted by the server when nobody pulls for that long */
+    CREATED_SIZE = 64,
 };
 
 struct bus_follower {
@@ -59,8 +59,8 @@ static void caught_up(struct bus_follower *f)
 static void delete_consumer(struct bus_follower *f)
 {
     char subject[BUS_SUBJECT_SIZE];
-    struct bus_out out = {
-        .subject = bus_api_name(subject, "$JS.API.CONSUMER.DELETE.%s.%s", f->stream, f->consumer)};
+    struct bus_out out = {.subject = bus_api_name(subject, "$JS.API.CONSUMER.DELETE.%s.%s",
+                                                  f->stream, f->consumer)};
 
     if (f->consumer[0] != '\0' && bus_connected(f->op.bus))
         (void)bus_send(f->op.bus, &out);
@@ -80,13 +80,16 @@ static struct err retry(struct bus_follower *f)
 {
     if (!bus_connected(f->op.bus))
         return OK;
-    return bus_wait(&f->op, backoff_half_ms(f->tries++, RETRY_BASE_MS, RETRY_CAP_MS, id_random64()), on_retry);
+    return bus_wait(&f->op,
+                    backoff_half_ms(f->tries++, RETRY_BASE_MS, RETRY_CAP_MS, id_random64()),
+                    on_retry);
 }
 
 /* From wherever we are: make a new consumer that goes on behind the last message seen. */
 static void remake(struct bus_follower *f, const char *why)
 {
-    log_debug("follower starts over", KV("stream", f->stream), KV("why", why), KV("seq", f->seq));
+    log_debug("follower starts over", KV("stream", f->stream), KV("why", why),
+              KV("seq", f->seq));
     delete_consumer(f);
     bus_pull_reset(&f->pull);
     bus_op_recall(&f->op);
@@ -109,7 +112,8 @@ static struct err on_created(struct bus_op *op, const struct bus_reply *reply)
     if (failed(reply->err) || !bus_scan_find(reply->body, "num_pending", &pending) ||
         !bus_scan_u64(pending, &f->left)) {
         f->consumer[0] = '\0';
-        log_debug("follower cannot start", KV("stream", f->stream), KV("err", reply->err), KV("why", reply->text));
+        log_debug("follower cannot start", KV("stream", f->stream), KV("err", reply->err),
+                  KV("why", reply->text));
         return retry(f);
     }
     f->consumer_seq = 0;
@@ -127,7 +131,8 @@ static void add_start(struct buf *to, const struct bus_follower *f)
         buf_printf(to, "\"deliver_policy\":\"by_start_sequence\",\"opt_start_seq\":%llu",
                    (unsigned long long)f->seq + 1);
     else
-        buf_printf(to, "\"deliver_policy\":\"%s\"", f->want.last_per_subject ? "last_per_subject" : "all");
+        buf_printf(to, "\"deliver_policy\":\"%s\"",
+                   f->want.last_per_subject ? "last_per_subject" : "all");
 }
 
 static struct err create(struct bus_follower *f)
@@ -135,12 +140,20 @@ static struct err create(struct bus_follower *f)
     char call[BUS_SUBJECT_SIZE], hex[17];
     struct buf body;
 
-    must(str_format(f->consumer, sizeof(f->consumer), "follow-%s", str_hex64(id_random64(), hex)));
+    must(str_format(f->consumer, sizeof(f->consumer), "follow-%s",
+                    str_hex64(id_random64(), hex)));
     buf_init(&body, 4096);
-    buf_printf(&body, "{\"stream_name\":\"%s\",\"action\":\"create\",\"config\":{\"name\":\"%s\",", f->stream, f->consumer);
+    buf_printf(&body,
+               "{\"stream_name\":\"%s\",\"action\":\"create\",\"config\":{\"name\":\"%s\",",
+               f->stream, f->consumer);
     add_start(&body, f);
-    buf_printf(&body, ",\"filter_subject\":\"%s\",\"ack_policy\":\"none\",\"replay_policy\":\"instant\"", f->filter);
-    buf_printf(&body, ",\"mem_storage\":true,\"num_replicas\":1,\"inactive_threshold\":%d000000000", IDLE_S);
+    buf_printf(
+        &body,
+        ",\"filter_subject\":\"%s\",\"ack_policy\":\"none\",\"replay_policy\":\"instant\"",
+        f->filter);
+    buf_printf(&body,
+               ",\"mem_storage\":true,\"num_replicas\":1,\"inactive_threshold\":%d000000000",
+               IDLE_S);
     buf_printf(&body, ",\"headers_only\":%s}}", f->want.headers_only ? "true" : "false");
     must(!body.full);
     bus_api_name(call, "CONSUMER.CREATE.%s.%s.%s", f->stream, f->consumer, f->filter);
@@ -157,8 +170,8 @@ static void anew(struct bus_follower *f)
     log_debug("stream made anew", KV("stream", f->stream), KV("seq", f->seq));
     f->created[0] = '\0';
     f->seen = f->seq = 0;
-    f->begun      = false;
-    f->caught_up  = false;
+    f->begun         = false;
+    f->caught_up     = false;
     if (!f->ended && f->want.on_anew)
         f->want.on_anew(f->want.self);
 }
@@ -167,7 +180,8 @@ static bool read_stream(struct bytes info, char created[CREATED_SIZE], uint64_t 
 {
     struct bytes value;
 
-    return bus_scan_find(info, "created", &value) && bus_scan_text(value, created, CREATED_SIZE) &&
+    return bus_scan_find(info, "created", &value) &&
+           bus_scan_text(value, created, CREATED_SIZE) &&
            bus_scan_find(info, "state.last_seq", &value) && bus_scan_u64(value, ret_last);
 }
 
@@ -213,7 +227,8 @@ static struct err ask_stream(struct bus_follower *f)
 {
     char call[BUS_SUBJECT_SIZE];
 
-    return bus_api(&f->op, bus_api_name(call, "STREAM.INFO.%s", f->stream), bytes_of(NULL, 0), on_stream);
+    return bus_api(&f->op, bus_api_name(call, "STREAM.INFO.%s", f->stream), bytes_of(NULL, 0),
+                   on_stream);
 }
 
 /* ---- what it delivers --------------------------------------------------------------------------- */
@@ -293,7 +308,8 @@ static struct err on_watch(struct bus_op *op, const struct bus_reply *reply)
 
 void bus_follow_state(struct bus *bus, bool connected)
 {
-    LIST_EACH_SAFE(&bus->followers, it) {
+    LIST_EACH_SAFE(&bus->followers, it)
+    {
         struct bus_follower *f = LIST_OWNER(it, struct bus_follower, link);
 
         if (f->ended)
@@ -322,13 +338,15 @@ static void on_end(struct bus_op *op, struct err e)
     mem_free(&f);
 }
 
-struct err bus_follow(struct bus *bus, const struct bus_follow *follow, struct bus_follower **ret)
+struct err bus_follow(struct bus *bus, const struct bus_follow *follow,
+                      struct bus_follower **ret)
 {
     const char *filter = follow->filter ? follow->filter : ">";
 
     FAULT(err_of(ERR_REJECT, "follow"));
 
-    if (!bus_api_token(follow->stream) || !bus_nats_subject_valid(filter, true) || strpbrk(filter, "\"\\") ||
+    if (!bus_api_token(follow->stream) || !bus_nats_subject_valid(filter, true) ||
+        strpbrk(filter, "\"\\") ||
         strlen(filter) + strlen(follow->stream) + 128 > BUS_SUBJECT_SIZE)
         return err_of(ERR_REJECT, "follow");
 

@@ -1,5 +1,3 @@
-#include "base/id.h"
-#include "base/log.h"
 #include "base/str.h"
 #include "bus/bus_internal.h"
 #include "bus/bus_meta.h"
@@ -104,7 +102,8 @@ void bus_hop_lost(struct bus *bus)
 
     for (uint32_t n = 0; n < s->count; n++) {
         if (s->at[n].op)
-            bus_op_reply_err(s->at[n].op, err_of(ERR_UNKNOWN, "connection lost before the answer"));
+            bus_op_reply_err(s->at[n].op,
+                             err_of(ERR_UNKNOWN, "connection lost before the answer"));
     }
 }
 
@@ -133,7 +132,8 @@ struct err bus_hop_open(struct bus_op *op, uint32_t ms, bus_hop_fn *on_answer_fn
     slot->op        = op;
     slot->on_answer = on_answer_fn;
     op->slot        = n;
-    must(str_format(reply, BUS_REPLY_SIZE, "%s.%u.%u", bus_nats_inbox(op->bus->nats), n, slot->generation));
+    must(str_format(reply, BUS_REPLY_SIZE, "%s.%u.%u", bus_nats_inbox(op->bus->nats), n,
+                    slot->generation));
     bus_hop_extend(op, ms);
     return OK;
 }

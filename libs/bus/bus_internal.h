@@ -16,9 +16,9 @@
 #include "bus/bus_nats.h"
 
 enum {
-    BUS_REPLY_MS   = 5000,
-    BUS_TEXT_SIZE  = 256,  /* of the server's words in a refusal */
-    BUS_REPLY_SIZE = 96,   /* of a reply subject of ours */
+    BUS_REPLY_MS     = 5000,
+    BUS_TEXT_SIZE    = 256, /* of the server's words in a refusal */
+    BUS_REPLY_SIZE   = 96,  /* of a reply subject of ours */
     BUS_SUBJECT_SIZE = 512,
 };
 
@@ -39,7 +39,7 @@ struct bus_ops {
     struct list idle;  /* living, nothing to do in the next turn */
     struct list later; /* LATER and ENDING */
     struct heap timers;
-    uv_idle_t turn;    /* runs while there is something for the next turn */
+    uv_idle_t turn; /* runs while there is something for the next turn */
     uv_timer_t timer;
     uint64_t timer_at; /* UINT64_MAX: not set */
     size_t count;
@@ -145,13 +145,15 @@ void bus_consume_state(struct bus *bus, bool connected);
 /* ---- JetStream API (bus_api.c) ---------------------------------------------------------------- */
 
 /* One hop to $JS.API.<call>, within a call. */
-struct err bus_api_hop(struct bus_op *op, const char *call, struct bytes body, bus_hop_fn *on_answer);
+struct err bus_api_hop(struct bus_op *op, const char *call, struct bytes body,
+                       bus_hop_fn *on_answer);
 /* What an API answer means; text gets the server's words, "" else.  An answer without error: OK. */
 struct err bus_api_error(const struct bus_msg *msg, const char *what, char text[BUS_TEXT_SIZE]);
 /* The usual end of a call of one API hop: the answer, or its error, to `next`. */
 void bus_api_answer(struct bus_op *op, struct bus_msg **msg);
 /* "fmt" as a call name; must() fit. */
-const char *bus_api_name(char at[BUS_SUBJECT_SIZE], const char *format, ...) __attribute__((format(printf, 2, 3)));
+const char *bus_api_name(char at[BUS_SUBJECT_SIZE], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* The name of a stream, a consumer, a bucket: a token and no wildcard. */
 bool bus_api_token(const char *name);
 
@@ -167,7 +169,8 @@ void bus_publish_expect(const struct bus_expect *expect, struct bus_expect_text 
 /* The answer to something stored ends the call. */
 void bus_publish_answer(struct bus_op *op, struct bus_msg **msg);
 /* Reads a PubAck or a status: the error and reply->seq, value; text as above. */
-struct err bus_publish_read(const struct bus_msg *msg, struct bus_reply *ret, char text[BUS_TEXT_SIZE]);
+struct err bus_publish_read(const struct bus_msg *msg, struct bus_reply *ret,
+                            char text[BUS_TEXT_SIZE]);
 
 /* ---- reading (bus_read.c) ---------------------------------------------------------------------- */
 

@@ -49,11 +49,12 @@ struct err bus_kv_get(struct bus_op *op, const char *bucket, const char *key, bu
     bus_op_call(op, next);
     if (*subject_of(subject, bucket, key) == '\0')
         return bus_op_later(op, err_of(ERR_REJECT, "get a key"));
-    return bus_api_hop(op, bus_api_name(call, "DIRECT.GET.KV_%s.%s", bucket, subject), bytes_of(NULL, 0), on_value);
+    return bus_api_hop(op, bus_api_name(call, "DIRECT.GET.KV_%s.%s", bucket, subject),
+                       bytes_of(NULL, 0), on_value);
 }
 
-struct err bus_kv_put(struct bus_op *op, const char *bucket, const char *key, struct bytes value,
-                      const struct bus_expect *expect, bus_next_fn *next)
+struct err bus_kv_put(struct bus_op *op, const char *bucket, const char *key,
+                      struct bytes value, const struct bus_expect *expect, bus_next_fn *next)
 {
     char subject[BUS_SUBJECT_SIZE];
     struct bus_out out = {.subject = subject_of(subject, bucket, key), .body = value};
@@ -61,14 +62,14 @@ struct err bus_kv_put(struct bus_op *op, const char *bucket, const char *key, st
     return bus_publish(op, &out, expect, next);
 }
 
-struct err bus_kv_delete(struct bus_op *op, const char *bucket, const char *key, uint64_t revision,
-                         bus_next_fn *next)
+struct err bus_kv_delete(struct bus_op *op, const char *bucket, const char *key,
+                         uint64_t revision, bus_next_fn *next)
 {
     char subject[BUS_SUBJECT_SIZE];
     struct bus_header marker = {"KV-Operation", "DEL"};
     struct bus_expect expect = {.seq = revision};
     struct bus_out out       = {
-        .subject = subject_of(subject, bucket, key), .headers = &marker, .header_count = 1};
+              .subject = subject_of(subject, bucket, key), .headers = &marker, .header_count = 1};
 
     return bus_publish(op, &out, &expect, next);
 }

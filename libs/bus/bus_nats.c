@@ -15,16 +15,26 @@
 enum {
     NATS_C_MIN = 0x030e00, /* before 3.14 a publish in a broken connection could land later */
     INBOX_SIZE = 48,
-    RECONNECT_MS = 100, /* and as much again of jitter: a cluster must not be met by all at once */
-    PING_MS = 5000,
-    PINGS = 2,
+    RECONNECT_MS =
+        100, /* and as much again of jitter: a cluster must not be met by all at once */
+    PING_MS    = 5000,
+    PINGS      = 2,
     CONNECT_MS = 2000,
-    WRITE_MS = 250,     /* a stopped server blocks the writer that long, once (measured: 6 s without) */
-    FLUSH_US = 200,     /* the library's 1000 halves the rate of 16 in flight (measured) */
-    GOODBYE_MS = 15000, /* more than a connection attempt, which holds the library's lock */
+    WRITE_MS =
+        250, /* a stopped server blocks the writer that long, once (measured: 6 s without) */
+    FLUSH_US    = 200,   /* the library's 1000 halves the rate of 16 in flight (measured) */
+    SUBJECT_MAX = 1024,  /* the server hangs up on a line of more than 4096 */
+    GOODBYE_MS  = 15000, /* more than a connection attempt, which holds the library's lock */
 };
 
-enum letter_kind { LETTER_MSG, LETTER_SUB_DONE, LETTER_CONNECTED, LETTER_LOST, LETTER_CLOSED, LETTER_ERROR };
+enum letter_kind {
+    LETTER_MSG,
+    LETTER_SUB_DONE,
+    LETTER_CONNECTED,
+    LETTER_LOST,
+    LETTER_CLOSED,
+    LETTER_ERROR
+};
 
 /* What crosses the inbox: a message, or news about a subscription or the connection.  The message
    comes first, so that both are freed alike. */
@@ -189,7 +199,8 @@ struct bus_msg *bus_nats_msg(const char *subject, struct bytes headers, struct b
 
 /* ---- what the library's threads call --------------------------------------------------------- */
 
-static void tell(struct bus_nats *n, enum letter_kind kind, struct bus_nats_sub *sub, int64_t number)
+static void tell(struct bus_nats *n, enum letter_kind kind, struct bus_nats_sub *sub,
+                 int64_t number)
 {
     struct letter *l = letter_new(kind);
 
@@ -198,7 +209,8 @@ static void tell(struct bus_nats *n, enum letter_kind kind, struct bus_nats_sub 
     bus_inbox_post(&n->inbox, &l->msg);
 }
 
-static void thread_msg(natsConnection *nc, natsSubscription *raw_sub, natsMsg *raw, void *closure)
+static void thread_msg(natsConnection *nc, natsSubscription *raw_sub, natsMsg *raw,
+                       void *closure)
 {
     struct bus_nats_sub *sub = closure;
     struct letter *l         = letter_new(LETTER_MSG);
@@ -252,7 +264,7 @@ bool bus_nats_subject_valid(const char *subject, bool wild)
 {
     const char *at = subject;
 
-    if (!subject)
+    if (!subject || strlen(subject) > SUBJECT_MAX)
         return false;
     for (;;) {
         size_t len = strcspn(at, ".");
@@ -277,13 +289,14 @@ bool bus_nats_subject_valid(const char *subject, bool wild)
 static void sub_arrive(struct bus_nats_sub *sub)
 {
     struct bus_nats *n = sub->nats;
-    natsStatus s       = sub->queue ? natsConnection_QueueSubscribe(&sub->raw, n->nc, sub->subject,
-                                                              sub->queue, thread_msg, sub)
-                                    : natsConnection_Subscribe(&sub->raw, n->nc, sub->subject,
-                                                         thread_msg, sub);
+    natsStatus s =
+        sub->queue ? natsConnection_QueueSubscribe(&sub->raw, n->nc, sub->subject, sub->queue,
+                                                   thread_msg, sub)
+                   : natsConnection_Subscribe(&sub->raw, n->nc, sub->subject, thread_msg, sub);
 
     if (s != NATS_OK) {
-        log_debug("subscription waits", KV("subject", sub->subject), KV("err", err_nats(s, "subscribe")));
+        log_debug("subscription waits", KV("subject", sub->subject),
+                  KV("err", err_nats(s, "subscribe")));
         sub->raw = NULL;
         return;
     }
@@ -306,8 +319,8 @@ static void sub_free(struct bus_nats_sub *sub)
     mem_free(&sub);
 }
 
-struct bus_nats_sub *bus_nats_subscribe(struct bus_nats *n, const char *subject, const char *queue,
-                                        bus_msg_fn *fn, void *self)
+struct bus_nats_sub *bus_nats_subscribe(struct bus_nats *n, const char *subject,
+                                        const char *queue, bus_msg_fn *fn, void *self)
 {
     struct bus_nats_sub *sub = mem_new(struct bus_nats_sub);
 
@@ -340,7 +353,8 @@ void bus_nats_unsubscribe(struct bus_nats_sub **slot)
 /* The connection stands: say what could not be said without it. */
 static void subs_catch_up(struct bus_nats *n)
 {
-    LIST_EACH_SAFE(&n->subs, it) {
+    LIST_EACH_SAFE(&n->subs, it)
+    {
         struct bus_nats_sub *sub = LIST_OWNER(it, struct bus_nats_sub, link);
 
         if (sub->gone && sub->raw)
@@ -446,12 +460,14 @@ static void set_headers(natsMsg *raw, const struct bus_header *headers, size_t c
         must_nats(natsMsgHeader_Set(raw, headers[i].name, headers[i].value));
 }
 
-static natsStatus send_with_headers(struct bus_nats *n, const struct bus_out *out, const char *reply,
-                                    const struct bus_header *more, size_t more_count)
+static natsStatus send_with_headers(struct bus_nats *n, const struct bus_out *out,
+                                    const char *reply, const struct bus_header *more,
+                                    size_t more_count)
 {
     natsMsg *raw = NULL;
 
-    must_nats(natsMsg_Create(&raw, out->subject, reply, (const char *)out->body.at, (int)out->body.len));
+    must_nats(natsMsg_Create(&raw, out->subject, reply, (const char *)out->body.at,
+                             (int)out->body.len));
     set_headers(raw, out->headers, out->header_count);
     set_headers(raw, more, more_count);
     natsStatus s = natsConnection_PublishMsg(n->nc, raw);
@@ -472,8 +488,9 @@ struct err bus_nats_send(struct bus_nats *n, const struct bus_out *out, const ch
     if (out->body.len > (size_t)n->max_payload)
         return err_from(ERR_REJECT, "send: too large", ERR_FROM_NATS, NATS_MAX_PAYLOAD);
 
-    natsStatus s = out->header_count + more_count > 0 ? send_with_headers(n, out, reply, more, more_count)
-                                                      : send_plain(n, out, reply);
+    natsStatus s = out->header_count + more_count > 0
+                       ? send_with_headers(n, out, reply, more, more_count)
+                       : send_plain(n, out, reply);
     if (s == NATS_OK)
         n->counts.sent++;
     return err_nats(s, "send");
@@ -501,7 +518,7 @@ static natsStatus set_user_file(natsOptions *opts, const char *path)
     bool got = fgets(line, sizeof(line), f) != NULL;
     (void)fclose(f);
     line[strcspn(line, "\r\n")] = '\0';
-    char *colon = strchr(line, ':');
+    char *colon                 = strchr(line, ':');
     if (!got || !colon)
         return NATS_INVALID_ARG;
     *colon       = '\0';
@@ -530,7 +547,8 @@ static struct err set_options(struct bus_nats *n, natsOptions *o, const struct b
     if (s != NATS_OK)
         return err_from(ERR_REJECT, "read the NATS url", ERR_FROM_NATS, (int32_t)s);
     s = c->creds ? natsOptions_SetUserCredentialsFromFiles(o, c->creds, NULL) : NATS_OK;
-    if (s != NATS_OK || (c->creds && access(c->creds, R_OK) != 0)) /* the library reads it when it connects */
+    if (s != NATS_OK ||
+        (c->creds && access(c->creds, R_OK) != 0)) /* the library reads it when it connects */
         return err_from(ERR_REJECT, "read the NATS credentials", ERR_FROM_NATS, (int32_t)s);
     s = c->user_file ? set_user_file(o, c->user_file) : NATS_OK;
     if (s != NATS_OK)
@@ -571,8 +589,9 @@ static void forget(uv_handle_t *wake)
     mem_free(&n);
 }
 
-struct err bus_nats_open(struct bus_nats **ret, uv_loop_t *loop, const struct bus_config *config,
-                         bus_nats_state_fn *on_state_fn, bus_inbox_burst_fn *on_burst_fn, void *self)
+struct err bus_nats_open(struct bus_nats **ret, uv_loop_t *loop,
+                         const struct bus_config *config, bus_nats_state_fn *on_state_fn,
+                         bus_inbox_burst_fn *on_burst_fn, void *self)
 {
     if (nats_GetVersionNumber() < NATS_C_MIN)
         return err_of(ERR_FATAL, "use a nats.c older than 3.14");
@@ -633,10 +652,11 @@ void bus_nats_free(struct bus_nats **slot)
     n->freeing   = true;
     n->connected = false;
     LIST_EACH(&n->subs, it)
-        LIST_OWNER(it, struct bus_nats_sub, link)->fn = NULL;
+    LIST_OWNER(it, struct bus_nats_sub, link)->fn = NULL;
     natsConnection_Close(n->nc); /* flushes, at most 500 ms */
     wait_for_goodbyes(n);
-    LIST_EACH_SAFE(&n->subs, it) {
+    LIST_EACH_SAFE(&n->subs, it)
+    {
         struct bus_nats_sub *sub = LIST_OWNER(it, struct bus_nats_sub, link);
 
         natsSubscription_Destroy(take(&sub->raw));

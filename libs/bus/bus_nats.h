@@ -21,8 +21,9 @@ typedef void bus_nats_state_fn(void *self, bool connected);
 
 /* RETRY, REJECT or FATAL (nats.c older than 3.14).  OK: it is connecting; state tells.  `on_burst`
    is called after each burst of messages. */
-MUST_USE struct err bus_nats_open(struct bus_nats **ret, uv_loop_t *loop, const struct bus_config *config,
-                                  bus_nats_state_fn *on_state, bus_inbox_burst_fn *on_burst, void *self);
+MUST_USE struct err bus_nats_open(struct bus_nats **ret, uv_loop_t *loop,
+                                  const struct bus_config *config, bus_nats_state_fn *on_state,
+                                  bus_inbox_burst_fn *on_burst, void *self);
 
 /* Ends the connection: waits, bounded, until no thread of the library knows us.  Subscriptions
    still there go with it.  The memory is freed when the loop runs once more. */
@@ -37,16 +38,17 @@ bool bus_nats_connected(const struct bus_nats *nats);
 const char *bus_nats_inbox(const struct bus_nats *nats);
 
 /* Delivers to fn until bus_nats_unsubscribe; stands through reconnects.  The subject must be valid. */
-struct bus_nats_sub *bus_nats_subscribe(struct bus_nats *nats, const char *subject, const char *queue,
-                                        bus_msg_fn *fn, void *self);
+struct bus_nats_sub *bus_nats_subscribe(struct bus_nats *nats, const char *subject,
+                                        const char *queue, bus_msg_fn *fn, void *self);
 void bus_nats_unsubscribe(struct bus_nats_sub **sub);
 
 /*
  * OK: handed to the library whole.  RETRY: not connected, nothing was sent.  REJECT: too large or
  * not a subject.  UNKNOWN: the connection broke in the middle.  more: headers besides those of out.
  */
-MUST_USE struct err bus_nats_send(struct bus_nats *nats, const struct bus_out *out, const char *reply,
-                                  const struct bus_header *more, size_t more_count);
+MUST_USE struct err bus_nats_send(struct bus_nats *nats, const struct bus_out *out,
+                                  const char *reply, const struct bus_header *more,
+                                  size_t more_count);
 
 /* "404" of a message that is a status; NULL of any other. */
 const char *bus_nats_status(const struct bus_msg *msg);

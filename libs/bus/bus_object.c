@@ -70,9 +70,12 @@ static void describe(struct buf *to, const struct object_part *p)
         buf_str(to, ",\"description\":");
         add_json_text(to, p->description);
     }
-    buf_printf(to, ",\"options\":{\"max_chunk_size\":%d},\"bucket\":\"%s\",\"nuid\":\"%s\",\"size\":%zu", CHUNK,
-               p->bucket, p->id, p->body.len);
-    buf_printf(to, ",\"mtime\":\"0001-01-01T00:00:00Z\",\"chunks\":%zu,\"digest\":\"", p->chunks);
+    buf_printf(
+        to,
+        ",\"options\":{\"max_chunk_size\":%d},\"bucket\":\"%s\",\"nuid\":\"%s\",\"size\":%zu",
+        CHUNK, p->bucket, p->id, p->body.len);
+    buf_printf(to, ",\"mtime\":\"0001-01-01T00:00:00Z\",\"chunks\":%zu,\"digest\":\"",
+               p->chunks);
     add_digest(to, p->body);
     buf_str(to, "\"}");
 }
@@ -142,8 +145,8 @@ static void on_chunk(struct bus_op *op, struct bus_msg **msg)
         bus_op_reply_err(op, e);
 }
 
-struct err bus_object_put(struct bus_op *op, const char *bucket, const char *name, struct bytes body,
-                          const char *description, bus_next_fn *next)
+struct err bus_object_put(struct bus_op *op, const char *bucket, const char *name,
+                          struct bytes body, const char *description, bus_next_fn *next)
 {
     bus_op_call(op, next);
     if (!str_is_name(bucket) || !name || name[0] == '\0' || strlen(name) > NAME_MAX_LEN)

@@ -30,12 +30,12 @@ void bus_op_arm(struct bus_op *op)
 static void fire(struct bus_op *op, uint64_t now)
 {
     if (op->deadline != 0 && op->deadline <= now && op->state != BUS_OP_ENDING) {
-        log_debug("op is over its deadline", KV("what", op->what));
+        log_debug("op is over its deadline", KV("at", op->what));
         (void)bus_op_fail(op, err_of(ERR_UNKNOWN, "deadline"));
     } else if (op->state == BUS_OP_WAITING && op->until <= now) {
         bus_op_reply_err(op, OK);
     } else if (op->state == BUS_OP_CALLING && op->until <= now) {
-        log_debug("no answer", KV("what", op->what));
+        log_debug("no answer", KV("at", op->what));
         bus_op_reply_err(op, err_of(ERR_UNKNOWN, "no answer in time"));
     } else {
         bus_op_arm(op);
@@ -72,7 +72,8 @@ static void set_timer(struct bus *bus)
     if (!first || bus->freeing)
         return;
     ops->timer_at = first->key;
-    must(uv_timer_start(&ops->timer, on_timer, first->key > now ? first->key - now : 0, 0) == 0);
+    must(uv_timer_start(&ops->timer, on_timer, first->key > now ? first->key - now : 0, 0) ==
+         0);
 }
 
 /* ---- the next turn ----------------------------------------------------------------------------- */
@@ -218,11 +219,13 @@ struct err bus_wait(struct bus_op *op, uint64_t ms, bus_next_fn *next)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static void start(struct bus *bus, struct bus_op *op, uint32_t magic, const char *what, bus_end_fn *end)
+static void start(struct bus *bus, struct bus_op *op, uint32_t magic, const char *what,
+                  bus_end_fn *end)
 {
     must(bus->magic == BUS_MAGIC && !bus->freeing);
     must(op->state == BUS_OP_NEW || op->state == BUS_OP_ENDED);
-    *op = (struct bus_op){.magic = magic, .state = BUS_OP_PARKED, .bus = bus, .end = end, .what = what};
+    *op = (struct bus_op){
+        .magic = magic, .state = BUS_OP_PARKED, .bus = bus, .end = end, .what = what};
     list_push(&bus->ops.idle, &op->link);
 }
 

@@ -1,7 +1,7 @@
 #include "base/id.h"
 #include "base/str.h"
-#include "bus/bus_ack.h"
 #include "bus/bus_internal.h"
+#include "bus/bus_puback.h"
 
 enum { BATCH_MAX = 500, BATCH_HEADERS = 3, HEADERS_MAX = BUS_EXPECT_HEADERS + BATCH_HEADERS };
 
@@ -32,15 +32,16 @@ void bus_publish_expect(const struct bus_expect *expect, struct bus_expect_text 
 
 /* ---- one message ------------------------------------------------------------------------------- */
 
-struct err bus_publish_read(const struct bus_msg *msg, struct bus_reply *ret, char text[BUS_TEXT_SIZE])
+struct err bus_publish_read(const struct bus_msg *msg, struct bus_reply *ret,
+                            char text[BUS_TEXT_SIZE])
 {
     const char *status = bus_nats_status(msg);
-    struct bus_ack ack;
+    struct bus_puback ack;
 
     text[0] = '\0';
     if (status)
         return err_from(ERR_RETRY, "publish: no stream listens", ERR_FROM_JETSTREAM, 503);
-    if (!bus_ack_read(msg->body, &ack) || (ack.code == 0 && ack.seq == 0))
+    if (!bus_puback_read(msg->body, &ack) || (ack.code == 0 && ack.seq == 0))
         return err_of(ERR_UNKNOWN, "publish: no PubAck");
     if (ack.code == 0) {
         ret->seq   = ack.seq;
@@ -48,8 +49,8 @@ struct err bus_publish_read(const struct bus_msg *msg, struct bus_reply *ret, ch
         return OK;
     }
     (void)str_copy(text, BUS_TEXT_SIZE, ack.text);
-    return err_from(bus_ack_kind(BUS_ACK_PUBLISH, ack.code, ack.err_code), "publish", ERR_FROM_JETSTREAM,
-                    ack.err_code ? ack.err_code : ack.code);
+    return err_from(bus_puback_kind(BUS_PUBACK_OF_PUBLISH, ack.code, ack.err_code), "publish",
+                    ERR_FROM_JETSTREAM, ack.err_code ? ack.err_code : ack.code);
 }
 
 void bus_publish_answer(struct bus_op *op, struct bus_msg **msg)
@@ -61,8 +62,8 @@ void bus_publish_answer(struct bus_op *op, struct bus_msg **msg)
     bus_op_reply(op, &reply);
 }
 
-struct err bus_publish(struct bus_op *op, const struct bus_out *out, const struct bus_expect *expect,
-                       bus_next_fn *next)
+struct err bus_publish(struct bus_op *op, const struct bus_out *out,
+                       const struct bus_expect *expect, bus_next_fn *next)
 {
     struct bus_expect_text text;
 
@@ -86,8 +87,9 @@ struct batch_text {
     char seq[16];
 };
 
-static struct err send_part(struct bus_op *op, const struct bus_out *out, const struct bus_expect *expect,
-                            struct batch_text *batch, const char *reply, bool commit)
+static struct err send_part(struct bus_op *op, const struct bus_out *out,
+                            const struct bus_expect *expect, struct batch_text *batch,
+                            const char *reply, bool commit)
 {
     struct bus_header headers[HEADERS_MAX];
     struct bus_expect_text text;
@@ -105,8 +107,8 @@ static struct err send_part(struct bus_op *op, const struct bus_out *out, const 
 
 /* All messages in one go; only the first and the last ask for an answer, so a batch costs one round
    trip (nats.c's own costs one a message).  Without its last message a batch is nothing. */
-static struct err send_batch(struct bus_op *op, const struct bus_out *outs, const struct bus_expect *expects,
-                             size_t count)
+static struct err send_batch(struct bus_op *op, const struct bus_out *outs,
+                             const struct bus_expect *expects, size_t count)
 {
     struct batch_text batch;
     char reply[BUS_REPLY_SIZE];
@@ -119,7 +121,8 @@ static struct err send_batch(struct bus_op *op, const struct bus_out *outs, cons
         bool last = n + 1 == count;
 
         must(str_format(batch.seq, sizeof(batch.seq), "%zu", n + 1));
-        e = send_part(op, &outs[n], expects ? &expects[n] : NULL, &batch, n == 0 || last ? reply : NULL, last);
+        e = send_part(op, &outs[n], expects ? &expects[n] : NULL, &batch,
+                      n == 0 || last ? reply : NULL, last);
         if (failed(e) && !last && e.kind == ERR_UNKNOWN)
             e.kind = ERR_RETRY;
         if (failed(e))
@@ -128,8 +131,8 @@ static struct err send_batch(struct bus_op *op, const struct bus_out *outs, cons
     return OK;
 }
 
-struct err bus_publish_batch(struct bus_op *op, const struct bus_out *outs, const struct bus_expect *expects,
-                             size_t count, bus_next_fn *next)
+struct err bus_publish_batch(struct bus_op *op, const struct bus_out *outs,
+                             const struct bus_expect *expects, size_t count, bus_next_fn *next)
 {
     must(count > 0);
     if (count == 1)

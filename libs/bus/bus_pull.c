@@ -9,7 +9,8 @@ void bus_pull_init(struct bus_pull *p, struct bus *bus, bus_msg_fn *fn, void *se
     char id[17], subject[BUS_REPLY_SIZE];
 
     *p = (struct bus_pull){.bus = bus};
-    must(str_format(p->inbox, sizeof(p->inbox), "%s.%s", bus_nats_inbox(bus->nats), str_hex64(id_random64(), id)));
+    must(str_format(p->inbox, sizeof(p->inbox), "%s.%s", bus_nats_inbox(bus->nats),
+                    str_hex64(id_random64(), id)));
     must(str_format(subject, sizeof(subject), "%s.*.*", p->inbox));
     p->sub = bus_nats_subscribe(bus->nats, subject, NULL, fn, self);
 }
@@ -52,8 +53,10 @@ bool bus_pull_ask(struct bus_pull *p, const char *stream, const char *consumer, 
 
     if (!place || !bus_connected(p->bus))
         return false;
-    must(str_format(reply, sizeof(reply), "%s.%llu.%td", p->inbox, (unsigned long long)p->era, place - p->open_until));
-    must(str_format(body, sizeof(body), "{\"batch\":%u,\"expires\":%u000000,\"idle_heartbeat\":%d000000}", count,
+    must(str_format(reply, sizeof(reply), "%s.%llu.%td", p->inbox, (unsigned long long)p->era,
+                    place - p->open_until));
+    must(str_format(body, sizeof(body),
+                    "{\"batch\":%u,\"expires\":%u000000,\"idle_heartbeat\":%d000000}", count,
                     expires_ms, BUS_PULL_BEAT_MS));
     struct bus_out out = {
         .subject = bus_api_name(subject, "$JS.API.CONSUMER.MSG.NEXT.%s.%s", stream, consumer),
@@ -78,7 +81,8 @@ static bool is_current(struct bus_pull *p, const struct bus_msg *msg, uint64_t *
     const char *at = msg->subject + len + 1;
     size_t digits  = strcspn(at, ".");
     return at[digits] == '.' && bus_meta_u64(bytes_of(at, digits), &era) && era == p->era &&
-           bus_meta_u64(bytes_str(at + digits + 1), ret_place) && *ret_place < BUS_PULL_OPEN_MAX;
+           bus_meta_u64(bytes_str(at + digits + 1), ret_place) &&
+           *ret_place < BUS_PULL_OPEN_MAX;
 }
 
 static uint64_t number(const struct bus_msg *msg, const char *name)
@@ -91,14 +95,15 @@ static uint64_t number(const struct bus_msg *msg, const char *name)
     return n;
 }
 
-static struct bus_pull_news read_status(struct bus_pull *p, const struct bus_msg *msg, const char *status,
-                                        uint64_t place)
+static struct bus_pull_news read_status(struct bus_pull *p, const struct bus_msg *msg,
+                                        const char *status, uint64_t place)
 {
     const char *text = bus_msg_header(msg, "Description");
     uint64_t left    = number(msg, "Nats-Pending-Messages");
 
     if (strcmp(status, "100") == 0)
-        return (struct bus_pull_news){.kind = BUS_PULL_BEAT, .last = number(msg, "Nats-Last-Consumer")};
+        return (struct bus_pull_news){.kind = BUS_PULL_BEAT,
+                                      .last = number(msg, "Nats-Last-Consumer")};
     p->open_until[place] = 0;
     if (strcmp(status, "404") == 0 || strcmp(status, "408") == 0) {
         p->outstanding -= left < p->outstanding ? (uint32_t)left : p->outstanding;

@@ -11,7 +11,8 @@
 #include "bus/bus_internal.h"
 
 enum {
-    BUS_PULL_OPEN_MAX = 8, /* requests of one puller at a time: a consumer has 512 places for all */
+    BUS_PULL_OPEN_MAX =
+        8, /* requests of one puller at a time: a consumer has 512 places for all */
     BUS_PULL_BEAT_MS  = 2000,
     BUS_PULL_DEAD_MS  = 5000, /* nothing heard for that long: two beats and some */
     BUS_PULL_WATCH_MS = 1000,
@@ -21,17 +22,17 @@ struct bus_pull {
     struct bus *bus;
     struct bus_nats_sub *sub;
     char inbox[BUS_REPLY_SIZE];
-    uint64_t era;                        /* answers to requests of an earlier one are stale */
+    uint64_t era; /* answers to requests of an earlier one are stale */
     uint64_t open_until[BUS_PULL_OPEN_MAX]; /* monotonic ms; 0: free */
-    uint32_t outstanding;                /* asked for and not delivered yet, of all requests */
-    uint64_t heard_at;                   /* monotonic ms */
+    uint32_t outstanding; /* asked for and not delivered yet, of all requests */
+    uint64_t heard_at;    /* monotonic ms */
 };
 
 enum bus_pull_kind {
-    BUS_PULL_MSG,   /* a delivery */
-    BUS_PULL_BEAT,  /* still there; `last` is the sequence last delivered, to anybody */
-    BUS_PULL_OVER,  /* a request ended in good order */
-    BUS_PULL_GONE,  /* nobody listens, or the consumer was deleted */
+    BUS_PULL_MSG,    /* a delivery */
+    BUS_PULL_BEAT,   /* still there; `last` is the sequence last delivered, to anybody */
+    BUS_PULL_OVER,   /* a request ended in good order */
+    BUS_PULL_GONE,   /* nobody listens, or the consumer was deleted */
     BUS_PULL_BROKEN, /* requests were dropped: ask again */
     BUS_PULL_STALE,
 };

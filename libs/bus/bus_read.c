@@ -1,14 +1,17 @@
-#include <stdlib.h>
-
 #include "base/str.h"
-#include "bus/bus_ack.h"
 #include "bus/bus_base64.h"
 #include "bus/bus_internal.h"
 #include "bus/bus_meta.h"
+#include "bus/bus_puback.h"
 #include "bus/bus_scan.h"
 
 /* A batch is also cut by bytes, so that 1024 messages of the largest size are not gathered at once. */
-enum { READ_DEFAULT = 256, READ_MAX = 1024, READ_BYTES_MAX = 16 << 20, BODY_SIZE = BUS_SUBJECT_SIZE + 128 };
+enum {
+    READ_DEFAULT   = 256,
+    READ_MAX       = 1024,
+    READ_BYTES_MAX = 16 << 20,
+    BODY_SIZE      = BUS_SUBJECT_SIZE + 128
+};
 
 struct read_part {
     struct bus_part part;
@@ -53,7 +56,8 @@ static void keep(struct read_part *p, struct bus_msg **msg)
 static void reply_all(struct bus_op *op)
 {
     struct read_part *p    = part_of(op);
-    struct bus_reply reply = {.seq = p->seq, .count = p->count, .more = p->more, .msgs = take(&p->first)};
+    struct bus_reply reply = {
+        .seq = p->seq, .count = p->count, .more = p->more, .msgs = take(&p->first)};
 
     if (reply.count == 1)
         reply.body = reply.msgs->body;
@@ -88,13 +92,17 @@ static const char *direct_status(const struct bus_msg *msg)
     return bus_msg_header(msg, "Nats-Stream") ? NULL : bus_nats_status(msg);
 }
 
-static enum err_kind status_kind(const char *status)
+static struct err status_error(const char *status)
 {
+    enum err_kind kind = status[0] == '4' ? ERR_REJECT : ERR_UNKNOWN;
+    uint64_t code      = 0;
+
     if (strcmp(status, "404") == 0)
-        return ERR_ABSENT;
+        kind = ERR_ABSENT;
     if (strcmp(status, "503") == 0 || strcmp(status, "429") == 0)
-        return ERR_RETRY;
-    return status[0] == '4' ? ERR_REJECT : ERR_UNKNOWN;
+        kind = ERR_RETRY;
+    (void)bus_meta_u64(bytes_str(status), &code);
+    return err_from(kind, "read a stream", ERR_FROM_JETSTREAM, (int32_t)(code & 0xffff));
 }
 
 /* Each message of a batch tells the sequence of the one before it, the end that of the last: a part
@@ -137,7 +145,7 @@ static void on_batch(struct bus_op *op, struct bus_msg **msg)
     } else if (strcmp(status, "404") == 0) {
         bus_op_reply_err(op, err_of(ERR_UNKNOWN, "read: the answer contradicts itself"));
     } else {
-        bus_op_reply_err(op, err_from(status_kind(status), "read", ERR_FROM_JETSTREAM, atoi(status)));
+        bus_op_reply_err(op, status_error(status));
     }
 }
 
@@ -147,9 +155,10 @@ static struct err ask_batch(struct bus_op *op)
     char call[BUS_SUBJECT_SIZE], body[BODY_SIZE];
 
     must(str_format(body, sizeof(body),
-                    "{\"batch\":%u,\"max_bytes\":%d,\"seq\":%llu,\"next_by_subj\":\"%s\"}", p->max,
-                    READ_BYTES_MAX, (unsigned long long)p->from, p->subject));
-    return bus_api_hop(op, bus_api_name(call, "DIRECT.GET.%s", p->stream), bytes_str(body), on_batch);
+                    "{\"batch\":%u,\"max_bytes\":%d,\"seq\":%llu,\"next_by_subj\":\"%s\"}",
+                    p->max, READ_BYTES_MAX, (unsigned long long)p->from, p->subject));
+    return bus_api_hop(op, bus_api_name(call, "DIRECT.GET.%s", p->stream), bytes_str(body),
+                       on_batch);
 }
 
 /* ---- the leader, one by one --------------------------------------------------------------------- */
@@ -182,15 +191,18 @@ static struct bus_msg *read_stored(struct bytes json)
     uint64_t seq;
     int64_t stored_ms;
 
-    if (!bus_scan_find(json, "message", &message) || !bus_scan_find(message, "subject", &text) ||
-        !bus_scan_text(text, subject, sizeof(subject)) || !bus_scan_find(message, "time", &text) ||
-        !bus_scan_text(text, time, sizeof(time)) || failed(str_time_ms(time, &stored_ms)) ||
-        !bus_scan_find(message, "seq", &text) || !bus_scan_u64(text, &seq) ||
-        !decode(message, "data", &body, &body_len) || !decode(message, "hdrs", &headers, &headers_len))
+    if (!bus_scan_find(json, "message", &message) ||
+        !bus_scan_find(message, "subject", &text) ||
+        !bus_scan_text(text, subject, sizeof(subject)) ||
+        !bus_scan_find(message, "time", &text) || !bus_scan_text(text, time, sizeof(time)) ||
+        failed(str_time_ms(time, &stored_ms)) || !bus_scan_find(message, "seq", &text) ||
+        !bus_scan_u64(text, &seq) || !decode(message, "data", &body, &body_len) ||
+        !decode(message, "hdrs", &headers, &headers_len))
         return NULL;
-    struct bus_msg *msg = bus_nats_msg(subject, bytes_of(headers, headers_len), bytes_of(body, body_len));
-    msg->seq            = seq;
-    msg->stored_ms      = stored_ms;
+    struct bus_msg *msg =
+        bus_nats_msg(subject, bytes_of(headers, headers_len), bytes_of(body, body_len));
+    msg->seq       = seq;
+    msg->stored_ms = stored_ms;
     return msg;
 }
 
@@ -207,7 +219,8 @@ static void on_leader(struct bus_op *op, struct bus_msg **msg)
     }
     struct bus_msg *stored = failed(e) ? NULL : read_stored((*msg)->body);
     if (!stored) {
-        struct bus_reply reply = {.err = failed(e) ? e : err_of(ERR_UNKNOWN, "read"), .text = text};
+        struct bus_reply reply = {.err  = failed(e) ? e : err_of(ERR_UNKNOWN, "read"),
+                                  .text = text};
         bus_op_reply(op, &reply);
         return;
     }
@@ -229,15 +242,17 @@ static struct err ask_leader(struct bus_op *op)
 
     must(str_format(body, sizeof(body), "{\"seq\":%llu,\"next_by_subj\":\"%s\"}",
                     (unsigned long long)p->from, p->subject));
-    return bus_api_hop(op, bus_api_name(call, "STREAM.MSG.GET.%s", p->stream), bytes_str(body), on_leader);
+    return bus_api_hop(op, bus_api_name(call, "STREAM.MSG.GET.%s", p->stream), bytes_str(body),
+                       on_leader);
 }
 
 /* ---- the calls --------------------------------------------------------------------------------- */
 
 static bool askable(const char *stream, const char *subject)
 {
-    return bus_api_token(stream) && bus_nats_subject_valid(subject, true) && !strpbrk(subject, "\"\\") &&
-           strlen(subject) < BUS_SUBJECT_SIZE && strlen(stream) < BUS_SUBJECT_SIZE;
+    return bus_api_token(stream) && bus_nats_subject_valid(subject, true) &&
+           !strpbrk(subject, "\"\\") && strlen(subject) < BUS_SUBJECT_SIZE &&
+           strlen(stream) < BUS_SUBJECT_SIZE;
 }
 
 struct err bus_read(struct bus_op *op, const struct bus_read *read, bus_next_fn *next)
@@ -249,8 +264,8 @@ struct err bus_read(struct bus_op *op, const struct bus_read *read, bus_next_fn 
     struct read_part *p = mem_new(struct read_part);
     p->part.free        = part_free;
     p->from             = read->from ? read->from : 1;
-    p->max              = read->max == 0 ? READ_DEFAULT : read->max > READ_MAX ? READ_MAX : read->max;
-    p->last             = &p->first;
+    p->max  = read->max == 0 ? READ_DEFAULT : read->max > READ_MAX ? READ_MAX : read->max;
+    p->last = &p->first;
     must(str_copy(p->stream, sizeof(p->stream), read->stream));
     must(str_copy(p->subject, sizeof(p->subject), read->subject));
     op->part = &p->part;
@@ -262,7 +277,7 @@ struct err bus_read_one(struct bus_msg **msg, struct bus_reply *ret)
     const char *status = direct_status(*msg);
 
     if (status)
-        return err_from(status_kind(status), "get a message", ERR_FROM_JETSTREAM, atoi(status));
+        return status_error(status);
     if (!read_headers(*msg))
         return err_of(ERR_UNKNOWN, "get a message");
     ret->msgs  = take(msg);
@@ -280,14 +295,16 @@ static void on_one(struct bus_op *op, struct bus_msg **msg)
     bus_op_reply(op, &reply);
 }
 
-struct err bus_get_last(struct bus_op *op, const char *stream, const char *subject, bus_next_fn *next)
+struct err bus_get_last(struct bus_op *op, const char *stream, const char *subject,
+                        bus_next_fn *next)
 {
     char call[BUS_SUBJECT_SIZE];
 
     bus_op_call(op, next);
     if (!askable(stream, subject) || !bus_nats_subject_valid(subject, false))
         return bus_op_later(op, err_of(ERR_REJECT, "get the last message"));
-    return bus_api_hop(op, bus_api_name(call, "DIRECT.GET.%s.%s", stream, subject), bytes_of(NULL, 0), on_one);
+    return bus_api_hop(op, bus_api_name(call, "DIRECT.GET.%s.%s", stream, subject),
+                       bytes_of(NULL, 0), on_one);
 }
 
 struct err bus_get_seq(struct bus_op *op, const char *stream, uint64_t seq, bus_next_fn *next)
@@ -298,5 +315,6 @@ struct err bus_get_seq(struct bus_op *op, const char *stream, uint64_t seq, bus_
     if (!bus_api_token(stream) || seq == 0)
         return bus_op_later(op, err_of(ERR_REJECT, "get a message"));
     must(str_format(body, sizeof(body), "{\"seq\":%llu}", (unsigned long long)seq));
-    return bus_api_hop(op, bus_api_name(call, "DIRECT.GET.%s", stream), bytes_str(body), on_one);
+    return bus_api_hop(op, bus_api_name(call, "DIRECT.GET.%s", stream), bytes_str(body),
+                       on_one);
 }

@@ -69,8 +69,8 @@ static bool skip_nest(struct bus_scan *s)
 
 static bool is_plain(uint8_t c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
-           c == '+' || c == '.';
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           c == '-' || c == '+' || c == '.';
 }
 
 static bool skip_value(struct bus_scan *s)

@@ -18,7 +18,8 @@ static void nak(struct bus *bus, const char *acks, uint64_t delay_ms)
 {
     char text[NAK_SIZE];
 
-    must(str_format(text, sizeof(text), "-NAK {\"delay\":%llu}", (unsigned long long)delay_ms * 1000000));
+    must(str_format(text, sizeof(text), "-NAK {\"delay\":%llu}",
+                    (unsigned long long)delay_ms * 1000000));
     say(bus, acks, delay_ms > 0 ? text : "-NAK", NULL);
 }
 
@@ -34,7 +35,8 @@ void bus_settle(struct bus *bus, struct bus_msg **slot, struct err e)
     AUTO(bus_msg_free) struct bus_msg *m = take(slot);
 
     if (failed(e))
-        log_debug("delivery refused", KV("subject", m->subject), KV("try", m->deliveries), KV("err", e));
+        log_debug("delivery refused", KV("subject", m->subject), KV("try", m->deliveries),
+                  KV("err", e));
 
     switch ((enum err_kind)e.kind) {
     case ERR_NONE:
@@ -50,9 +52,9 @@ void bus_settle(struct bus *bus, struct bus_msg **slot, struct err e)
         say(bus, m->reply, "+TERM", NULL);
         return;
     case ERR_UNKNOWN:
-    case ERR_LOST:  /* a stale holder's nak or term would hit another's delivery */
+    case ERR_LOST: /* a stale holder's nak or term would hit another's delivery */
     case ERR_FATAL:
-        return;     /* unanswered: the server gives it to whoever is still alive */
+        return; /* unanswered: the server gives it to whoever is still alive */
     }
     must(!"unknown err_kind");
 }

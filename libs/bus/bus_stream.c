@@ -1,7 +1,7 @@
 #include "base/buf.h"
 #include "base/str.h"
-#include "bus/bus_ack.h"
 #include "bus/bus_internal.h"
+#include "bus/bus_puback.h"
 #include "bus/bus_scan.h"
 
 enum { NAME_IN_USE = 10058, CONFIG_MAX = 1 << 20 };
@@ -59,7 +59,8 @@ static void on_there(struct bus_op *op, struct bus_msg **msg)
     (void)bus_scan_find((*msg)->body, "config.first_seq", &first_seq);
     buf_init(&config, CONFIG_MAX);
     add_with_first_seq(&config, bytes_of(p->config, p->len), first_seq);
-    (void)bus_api_hop(op, bus_api_name(call, "STREAM.UPDATE.%s", p->name), buf_bytes(&config), bus_api_answer);
+    (void)bus_api_hop(op, bus_api_name(call, "STREAM.UPDATE.%s", p->name), buf_bytes(&config),
+                      bus_api_answer);
     buf_deinit(&config);
 }
 
@@ -69,12 +70,14 @@ static void on_made(struct bus_op *op, struct bus_msg **msg)
     char call[BUS_SUBJECT_SIZE], text[BUS_TEXT_SIZE];
 
     if (bus_api_error(*msg, "make a stream", text).code == NAME_IN_USE)
-        (void)bus_api_hop(op, bus_api_name(call, "STREAM.INFO.%s", p->name), bytes_of(NULL, 0), on_there);
+        (void)bus_api_hop(op, bus_api_name(call, "STREAM.INFO.%s", p->name), bytes_of(NULL, 0),
+                          on_there);
     else
         bus_api_answer(op, msg);
 }
 
-struct err bus_stream_make(struct bus_op *op, const char *name, struct bytes config, bus_next_fn *next)
+struct err bus_stream_make(struct bus_op *op, const char *name, struct bytes config,
+                           bus_next_fn *next)
 {
     char call[BUS_SUBJECT_SIZE];
 
@@ -113,8 +116,8 @@ static void add_named(struct buf *to, struct bytes config, const char *consumer)
     buf_add(to, open ? open + 1 : "}", open ? rest : 1);
 }
 
-struct err bus_consumer_make(struct bus_op *op, const char *stream, const char *consumer, struct bytes config,
-                             bus_next_fn *next)
+struct err bus_consumer_make(struct bus_op *op, const char *stream, const char *consumer,
+                             struct bytes config, bus_next_fn *next)
 {
     char call[BUS_SUBJECT_SIZE];
     struct buf body;
@@ -126,20 +129,23 @@ struct err bus_consumer_make(struct bus_op *op, const char *stream, const char *
     buf_printf(&body, "{\"stream_name\":\"%s\",\"config\":", stream);
     add_named(&body, config, consumer);
     buf_char(&body, '}');
-    struct err e = body.full ? bus_op_later(op, err_of(ERR_REJECT, "make a consumer"))
-                             : bus_api_hop(op, bus_api_name(call, "CONSUMER.CREATE.%s.%s", stream, consumer),
-                                           buf_bytes(&body), bus_api_answer);
+    struct err e =
+        body.full
+            ? bus_op_later(op, err_of(ERR_REJECT, "make a consumer"))
+            : bus_api_hop(op, bus_api_name(call, "CONSUMER.CREATE.%s.%s", stream, consumer),
+                          buf_bytes(&body), bus_api_answer);
     buf_deinit(&body);
     return e;
 }
 
-struct err bus_consumer_delete(struct bus_op *op, const char *stream, const char *consumer, bus_next_fn *next)
+struct err bus_consumer_delete(struct bus_op *op, const char *stream, const char *consumer,
+                               bus_next_fn *next)
 {
     char call[BUS_SUBJECT_SIZE];
 
     bus_op_call(op, next);
     if (!bus_api_token(stream) || !bus_api_token(consumer))
         return bus_op_later(op, err_of(ERR_REJECT, "delete a consumer"));
-    return bus_api_hop(op, bus_api_name(call, "CONSUMER.DELETE.%s.%s", stream, consumer), bytes_of(NULL, 0),
-                       bus_api_answer);
+    return bus_api_hop(op, bus_api_name(call, "CONSUMER.DELETE.%s.%s", stream, consumer),
+                       bytes_of(NULL, 0), bus_api_answer);
 }

@@ -4,7 +4,6 @@
 #ifndef JSON_JSON_INTERNAL_H
 #define JSON_JSON_INTERNAL_H
 
-#include <regex.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -39,14 +38,13 @@ size_t json_place_in(struct json_place *p, const char *key);
 size_t json_place_nth(struct json_place *p, size_t n);
 void json_place_out(struct json_place *p, size_t len);
 
-/* json_pattern - a regular expression whose cost is bounded (json_schema.h says why and how). */
-struct json_pattern {
-    regex_t regex;
-    size_t atoms; /* at most JSON_PATTERN_ATOMS_MAX + 1 */
-};
+/* json_pattern - a regular expression (json_schema.h says which), and whether it matches somewhere in a text: in a time
+   of at most cost times length. */
+struct json_pattern;
 MUST_USE struct err json_pattern_open(struct json_pattern **ret, const char *text, char *why,
                                       size_t why_size);
 void json_pattern_free(struct json_pattern **p);
-bool json_pattern_fits(const struct json_pattern *p, const char *text);
+size_t json_pattern_cost(const struct json_pattern *p);
+bool json_pattern_fits(const struct json_pattern *p, const char *text, size_t len);
 
 #endif

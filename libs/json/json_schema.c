@@ -352,11 +352,11 @@ static struct err fit_pattern(struct check *c, const struct json *pattern, const
     struct err e = find_pattern(c, pattern, &p);
     if (failed(e))
         return e;
-    size_t work = (json_str_len(v) + 64) * p->atoms;
+    size_t work = (json_str_len(v) + 64) * json_pattern_cost(p);
     if (work > c->work_left)
         return refuse(c, "there are more texts with patterns here than we try");
     c->work_left -= work;
-    if (!json_pattern_fits(p, json_str(v)))
+    if (!json_pattern_fits(p, json_str(v), json_str_len(v)))
         return refuse(c, "does not match %s", json_str(pattern));
     return OK;
 }

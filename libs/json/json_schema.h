@@ -3,9 +3,10 @@
  * maximum pattern items; title and description are allowed and mean nothing.  What a schema does not mention is
  * allowed.  (The types of retrieved rows are json_rows.)
  *
- * pattern is a POSIX extended regular expression that may match anywhere, of bytes, not of characters.  It is
- * bounded, in itself and in the text it is asked about, because regcomp and regexec of glibc are not:
- * `((a+)+)+…` doubles at each plus, and each byte of `(a|b)*a(a|b){400}` makes a state of some kilobytes.
+ * pattern is the part of ECMAScript's regular expressions that means the same in POSIX's extended ones: characters,
+ * `.`, [sets] (with [:alpha:] and the like), \d \w \s, groups, `|`, `^`, `$`, `*`, `+`, `?` and {2,5}.  It may match
+ * anywhere in the text.  Nothing looks back or ahead.  It is matched by our own automaton: regcomp and regexec of glibc
+ * take exponential time or memory for `z****…`, `((a+)+)+…`, `(a|b)*a(a|b){400}`, and a tenant writes the pattern.
  * Pure: no clock, no I/O.
  */
 #ifndef JSON_JSON_SCHEMA_H
@@ -15,14 +16,16 @@
 #include "json/json_rows.h"
 
 enum {
-    JSON_PATTERN_MAX = 256, /* bytes of a pattern                                         */
-    JSON_PATTERN_ATOMS_MAX =
-        512, /* with repetitions written out: `^.{1,255}$` has 257         */
+    JSON_PATTERN_MAX =
+        256, /* bytes of a pattern                                                 */
+    JSON_PATTERN_SIZE_MAX =
+        1024, /* states, repetitions written out: `^.{1,255}$` has 512              */
+    JSON_PATTERN_COST_MAX =
+        16 << 10, /* states, and ranges of characters in them                           */
     JSON_PATTERN_TEXT_MAX =
-        1024, /* bytes of a text that has a pattern                         */
+        4096, /* bytes of a text that has a pattern                                 */
     JSON_PATTERN_WORK_MAX =
-        8
-        << 20, /* bytes times atoms of one json_schema_apply: half a second at the very worst */
+        64 << 20, /* bytes times cost, of one json_schema_apply: a quarter of a second  */
 };
 
 /* Is the schema itself in the subset?  pointer: JSON pointer of what is wrong, relative to the schema. */

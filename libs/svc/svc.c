@@ -369,9 +369,10 @@ void svc_free(struct svc **slot)
     uv_close((uv_handle_t *)&svc->check, NULL);
     uv_close((uv_handle_t *)&svc->term, NULL);
     uv_close((uv_handle_t *)&svc->interrupt, NULL);
-    uv_walk(&svc->loop, close_handle, svc);
+    /* What is being closed may wait for a child process of ours to be gone. */
     for (int i = 0; i < CLOSE_TURNS && uv_run(&svc->loop, UV_RUN_NOWAIT); i++)
-        ;
+        usleep(CLOSE_TURN_US);
+    uv_walk(&svc->loop, close_handle, svc);
     if (uv_loop_close(&svc->loop) != 0)
         log_warn("the loop is still in use", KV("worker", svc->instance));
     svc_stream_free(&svc->streams);

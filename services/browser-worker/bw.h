@@ -21,7 +21,7 @@
 
 struct bw_config {
     const char *pool;
-    uint64_t slots, sessions_per_browser;
+    uint64_t slots, shards;
     uint64_t response_max, page_max, eval_ms, reap_ms, deliveries;
     const char *egress_proxy, *deny_nets;
 };

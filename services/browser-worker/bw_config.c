@@ -6,7 +6,7 @@
 const struct config_key bw_config_keys[] = {
     {"SLUICE_POOL", CONFIG_STRING, FIELD(pool), "default", NULL, NULL, "pool whose jobs this worker takes"},
     {"SLUICE_SLOTS", CONFIG_UINT, FIELD(slots), "500", "1", "10000", "runs at once: 500 for agents, the number of browsers for webdriver"},
-    {"SLUICE_SESSIONS_PER_BROWSER", CONFIG_UINT, FIELD(sessions_per_browser), "4", "1", "1000", "sessions one chromedriver may have"},
+    {"SLUICE_SHARDS", CONFIG_UINT, FIELD(shards), "1", "1", "1024", "scheduler shards; the same everywhere"},
     {"SLUICE_RESPONSE_MAX", CONFIG_SIZE, FIELD(response_max), "16MiB", "64KiB", "256MiB", "largest answer of an upstream; a larger one fails the step"},
     {"SLUICE_PAGE_MAX", CONFIG_SIZE, FIELD(page_max), "32MiB", "64KiB", "512MiB", "largest page or screenshot read from a browser"},
     {"SLUICE_EGRESS_PROXY", CONFIG_STRING, FIELD(egress_proxy), NULL, NULL, NULL, "HTTP proxy for everything that is called"},

@@ -238,7 +238,7 @@ static struct err publish_ticket(struct bw_run *run)
     run_ticket(f, CAUSES[f->waiting.on], f->waiting_seq, clk_wall_ms(), &ticket);
     buf_init(&body, 4096);
     wire_write_ticket(&ticket, &body);
-    const struct bus_out out = {subject_again(subject, subject_shard(ticket.tenant, 1), ticket.tenant, ticket.run),
+    const struct bus_out out = {subject_again(subject, subject_shard(ticket.tenant, (unsigned)run->bw->config->shards), ticket.tenant, ticket.run),
                                 buf_bytes(&body), NULL, 0};
     struct err e = bus_publish(&run->op, &out, NULL, on_ticket);
     buf_deinit(&body);

@@ -1,8 +1,5 @@
 #include "cli_bucket.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli_ask.h"
@@ -14,39 +11,81 @@ enum { VALUE_MAX = 1 << 20, TRIES = 10 };
 
 /* ---- list ------------------------------------------------------------------------------------------- */
 
-struct listing {
-    const struct cli_bucket_list *list;
-    struct cli_grid grid;
-    struct json *all;
-};
-
-static void put_row(struct listing *l, const char *key, const struct json *value)
+/* A value that somebody wrote by hand may be anything. */
+static struct json *value_of(struct bytes text)
 {
-    cli_grid_add(&l->grid, key);
-    for (size_t i = 1; i < l->grid.columns; i++)
-        cli_print_cell(&l->grid, json_get(value, l->list->columns[i]));
-}
-
-static void on_value(void *self, const char *key, struct bytes text)
-{
-    struct listing *l            = self;
-    struct json *value           = NULL;
-    struct json *one             = json_new_object();
-    const char *const *forbidden = l->list->forbidden;
+    struct json *value = NULL;
     char why[JSON_WHY_SIZE];
 
-    if (failed(json_parse(&value, text, why, sizeof(why))) || json_type(value) != JSON_OBJECT) {
-        json_free(&value);
-        value = json_new_object();
-        json_set(value, "invalid", json_new_str(*why ? why : "not an object"));
-    }
-    for (; forbidden && *forbidden; forbidden++)
-        json_unset(value, *forbidden);
-    json_set(one, l->list->noun, json_new_str(key));
-    json_merge_patch(one, value);
-    put_row(l, key, value);
-    json_add(l->all, one);
+    if (!failed(json_parse(&value, text, why, sizeof(why))) && json_type(value) == JSON_OBJECT)
+        return value;
     json_free(&value);
+    value = json_new_object();
+    json_set(value, "invalid", json_new_bool(true));
+    return value;
+}
+
+static void on_value(void *self, const char *key, struct bytes text, bool gone)
+{
+    struct json *by_key = self;
+
+    json_unset(by_key, key);
+    if (!gone)
+        json_set(by_key, key, value_of(text));
+}
+
+/* {"rate":{"per_s":10,"burst":2}} is "10/s +2"; all else as it is. */
+static void put_cell(struct cli_grid *grid, const struct json *value)
+{
+    char text[64];
+
+    if (json_is_number(json_get(value, "per_s"))) {
+        str_format(text, sizeof(text), "%.9g/s +%.9g", json_number(json_get(value, "per_s")),
+                   json_number(json_get(value, "burst")));
+        cli_grid_add(grid, text);
+    } else {
+        cli_print_cell(grid, value);
+    }
+}
+
+static void put_row(const struct cli_bucket_list *list, struct cli_grid *grid, const char *key,
+                    const struct json *value)
+{
+    cli_grid_add(grid, key);
+    for (size_t i = 1; list->columns[i]; i++)
+        put_cell(grid, json_get(value, list->columns[i]));
+}
+
+static struct json *named(const struct cli_bucket_list *list, const char *key,
+                          const struct json *value)
+{
+    struct json *one             = json_new_object();
+    const char *const *forbidden = list->forbidden;
+
+    json_set(one, list->noun, json_new_str(key));
+    json_merge_patch(one, value);
+    for (; forbidden && *forbidden; forbidden++)
+        json_unset(one, *forbidden);
+    return one;
+}
+
+static void print_list(const struct cli *cli, const struct cli_bucket_list *list,
+                       const struct json *by_key)
+{
+    struct json *doc = json_new_object(), *all = json_new_array();
+    struct cli_grid grid;
+    const struct json *value;
+    const char *key;
+
+    cli_grid_init(&grid, list->columns);
+    for (size_t it = 0; json_each(by_key, &it, &key, &value);) {
+        put_row(list, &grid, key, value);
+        json_add(all, named(list, key, value));
+    }
+    json_set(doc, list->plural, all);
+    cli_print_grid(cli, &grid, doc, list->none);
+    cli_grid_deinit(&grid);
+    json_free(&doc);
 }
 
 static void say_the_same(const struct cli *cli, const char *bucket)
@@ -58,24 +97,18 @@ static void say_the_same(const struct cli *cli, const char *bucket)
 
 int cli_bucket_list(struct cli *cli, const struct cli_bucket_list *list)
 {
-    struct listing l = {.list = list, .all = json_new_array()};
-    struct json *doc = json_new_object();
-    int status       = cli_link_open(cli);
+    AUTO(json_free) struct json *by_key = json_new_object();
+    int status                          = cli_link_open(cli);
 
-    cli_grid_init(&l.grid, list->columns);
-    if (status == CLI_OK) {
-        say_the_same(cli, list->bucket);
-        struct err e = cli_link_values(cli->link, list->bucket, on_value, &l);
+    if (status != CLI_OK)
+        return status;
+    say_the_same(cli, list->bucket);
+    struct err e = cli_link_values(cli->link, list->bucket, on_value, by_key);
 
-        if (failed(e))
-            status = cli_print_error(cli, e, list->bucket);
-    }
-    json_set(doc, list->plural, l.all);
-    if (status == CLI_OK)
-        cli_print_grid(cli, &l.grid, doc, list->none);
-    json_free(&doc);
-    cli_grid_deinit(&l.grid);
-    return status;
+    if (failed(e))
+        return cli_print_error(cli, e, list->bucket);
+    print_list(cli, list, by_key);
+    return CLI_OK;
 }
 
 /* ---- show -------------------------------------------------------------------------------------------- */

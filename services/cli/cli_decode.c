@@ -9,7 +9,7 @@
 #include "json/json.h"
 #include "wire/wire_json.h"
 
-enum { HEX_MAX = 64, WHY_SIZE = 160, DELETE = 0x7f };
+enum { HEX_MAX = 64, WHY_SIZE = 160, DELETE = 0x7f, C1_LEAD = 0xc2, C1_END = 0xa0 };
 
 /* On one line: white space between words is a blank; a control character inside a string, which
    JSON does not allow, is escaped. */
@@ -20,6 +20,8 @@ static void add_plain(struct buf *to, struct bytes json)
 
         if (c == '\n' || c == '\r' || c == '\t')
             buf_char(to, ' ');
+        else if (c == C1_LEAD && i + 1 < json.len && json.at[i + 1] < C1_END)
+            buf_printf(to, "\\u%04x", json.at[++i]); /* as good as ESC [ to many a terminal */
         else if (c < ' ' || c == DELETE)
             buf_printf(to, "\\u%04x", c);
         else
@@ -62,9 +64,9 @@ void cli_decode_line(struct bytes payload, struct buf *to)
 {
     const char *message = NULL;
 
-    while (payload.len && strchr("\r\n", payload.at[payload.len - 1]) && payload.at[0] &&
-           (wire_is_json(payload) || is_text(payload)))
-        payload.len--;
+    if ((wire_is_json(payload) && str_is_utf8(payload)) || is_text(payload))
+        while (payload.len && strchr("\r\n", payload.at[payload.len - 1]))
+            payload.len--;
     if (wire_is_json(payload) && str_is_utf8(payload)) {
         add_plain(to, payload);
     } else {

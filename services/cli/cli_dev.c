@@ -1,14 +1,9 @@
 #include "cli_dev.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +15,7 @@
 #include "cli_dev_chrome.h"
 #include "cli_dev_part.h"
 #include "cli_dev_show.h"
+#include "cli_dev_store.h"
 #include "cli_port.h"
 
 enum {
@@ -32,17 +28,6 @@ enum {
     BAD_CONFIG   = 2,     /* the exit status of a service whose configuration is wrong */
     CLOSE_TURNS  = 1000,
 };
-#define DISK_NEEDED (UINT64_C(4) << 30) /* max_file_store */
-
-static const char HELLO[] =
-    "{\"name\":\"hello\",\n"
-    " \"input\":{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\",\"default\":"
-    "\"world\"}}},\n"
-    " \"steps\":[\n"
-    "  {\"id\":\"greet\",\"set\":{\"text\":\"hello ${.input.name}\"}},\n"
-    "  "
-    "{\"id\":\"good\",\"end\":{\"status\":\"done\",\"result\":{\"text\":\"${.vars.text}\"}}}]}"
-    "\n";
 
 #define REFUSE(...) (fprintf(stderr, "sluice dev: " __VA_ARGS__), fputc('\n', stderr), false)
 
@@ -84,57 +69,6 @@ static bool read_options(struct cli_dev *dev, const struct cli_args *args)
     return str_format(dev->url, sizeof(dev->url), "nats://127.0.0.1:%u", dev->nats_port);
 }
 
-/* ---- the folder --------------------------------------------------------------------------------- */
-
-static bool write_hello(const struct cli_dev *dev)
-{
-    char path[PATH_MAX + 32];
-    FILE *file;
-
-    str_format(path, sizeof(path), "%s/hello.json", dev->store);
-    if (access(path, F_OK) == 0)
-        return true;
-    file = fopen(path, "we");
-    if (!file)
-        return false;
-    bool written = fputs(HELLO, file) >= 0;
-    return fclose(file) == 0 && written;
-}
-
-/* Two nats-servers on one store would ruin it. */
-static bool lock_store(struct cli_dev *dev)
-{
-    char path[PATH_MAX + 32];
-
-    str_format(path, sizeof(path), "%s/lock", dev->store);
-    dev->lock = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-    if (dev->lock < 0)
-        return REFUSE("cannot write into %s: %s; name another folder with --store", dev->store,
-                      strerror(errno));
-    if (flock(dev->lock, LOCK_EX | LOCK_NB) != 0)
-        return REFUSE("another sluice dev uses %s; end it, or name another folder with --store",
-                      dev->store);
-    return true;
-}
-
-static bool open_store(struct cli_dev *dev, const char *given)
-{
-    const char *folder = given ? given : "./.sluice";
-    struct statvfs disk;
-
-    if (strlen(folder) > PATH_MAX - 64)
-        return REFUSE("--store is too long");
-    if (mkdir(folder, 0755) != 0 && errno != EEXIST)
-        return REFUSE("cannot make the folder %s: %s", folder, strerror(errno));
-    str_copy(dev->store, sizeof(dev->store), folder);
-    if (!lock_store(dev) || !write_hello(dev))
-        return false;
-    if (!dev->no_nats && statvfs(folder, &disk) == 0 &&
-        (uint64_t)disk.f_bavail * disk.f_frsize < DISK_NEEDED)
-        cli_dev_show(dev, "warning: less than 4 GB of disk are free at %s", folder);
-    return true;
-}
-
 static bool ports_free(const struct cli_dev *dev)
 {
     if (!dev->no_nats && !cli_port_free(dev->nats_port))
@@ -174,7 +108,7 @@ static void begin(struct cli_dev_part *part)
 static const char *how(int status, char at[48])
 {
     if (WIFSIGNALED(status))
-        str_format(at, 48, "killed by %s", strsignal(WTERMSIG(status)));
+        str_format(at, 48, "SIG%s", sigabbrev_np(WTERMSIG(status)));
     else
         str_format(at, 48, "exit %d", WEXITSTATUS(status));
     return at;
@@ -279,6 +213,7 @@ static void on_signal(uv_signal_t *handle, int number)
         reap(dev);
     } else if (dev->stopping) {
         cli_dev_show(dev, "killing all");
+        dev->status = CLI_FAILED;
         kill_all(dev);
     } else {
         cli_dev_show(dev, "stopping (Ctrl-C again kills at once)");
@@ -406,7 +341,7 @@ int cli_dev(struct cli *cli)
     dev->lock  = -1;
     if (!read_options(dev, cli->args)) {
         status = CLI_USAGE;
-    } else if (ports_free(dev) && open_store(dev, cli_args_get(cli->args, "store")) &&
+    } else if (ports_free(dev) && cli_dev_store_open(dev, cli_args_get(cli->args, "store")) &&
                cli_dev_part_all(dev)) {
         run(dev);
         status = dev->status;

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli_print.h"
 
 enum {
     LINK_MAGIC  = 0x6c696e6b,
@@ -86,6 +87,7 @@ int cli_link_open(struct cli *cli)
 {
     const struct bus_config config = {
         .url = cli->server, .creds = cli->creds, .name = "sluice"};
+    char what[160];
 
     if (cli->link)
         return CLI_OK;
@@ -104,11 +106,9 @@ int cli_link_open(struct cli *cli)
     cli->link = l;
     if (connect_to(l))
         return CLI_OK;
-    fprintf(stderr,
-            "sluice: NATS cannot be reached at %s\n"
-            "  is it running?  sluice dev begins one; --server URL names another\n",
-            without_secret(cli->server));
-    return CLI_UNREACHABLE;
+    str_format(what, sizeof(what), "NATS cannot be reached at %s", without_secret(cli->server));
+    return cli_print_away(cli, CLI_UNREACHABLE, what,
+                          "is it running?  sluice dev begins one; --server URL names another");
 }
 
 void cli_link_free(struct cli_link **slot)
@@ -204,8 +204,8 @@ static struct err values_read(struct bus_op *op, const struct bus_reply *reply)
     for (const struct bus_msg *msg = reply->msgs; msg; msg = msg->next) {
         const char *key = bus_kv_key(msg);
 
-        if (key && !bus_kv_gone(msg))
-            l->on_value(l->self, key, msg->body);
+        if (key)
+            l->on_value(l->self, key, msg->body, bus_kv_gone(msg));
     }
     l->from = reply->seq + 1;
     return reply->more ? read_values(l) : bus_op_done(op);

@@ -26,8 +26,8 @@ MUST_USE struct err cli_link_get(struct cli_link *link, const char *bucket, cons
 MUST_USE struct err cli_link_put(struct cli_link *link, const char *bucket, const char *key,
                                  struct bytes value, uint64_t revision);
 
-/* Every value of a bucket that is there, in the order in which they were written. */
-typedef void cli_link_value_fn(void *self, const char *key, struct bytes value);
+/* What was written into a bucket, in its order: of a key the last counts.  gone: it was deleted. */
+typedef void cli_link_value_fn(void *self, const char *key, struct bytes value, bool gone);
 MUST_USE struct err cli_link_values(struct cli_link *link, const char *bucket,
                                     cli_link_value_fn *fn, void *self);
 

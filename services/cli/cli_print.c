@@ -195,24 +195,27 @@ static const char *who_answers(const char *subject)
     return "there is no such bucket or stream";
 }
 
-/* A body of surface 13 for what no service could say. */
-static void print_own_problem(const char *detail, int status)
+int cli_print_away(const struct cli *cli, int status, const char *what, const char *then)
 {
     AUTO(buf_deinit) struct buf text = {0};
     struct problem why;
 
-    problem_set(&why, PROBLEM_UNAVAILABLE, "", "%s", detail);
-    why.retry_after_ms = status == CLI_TIMED_OUT ? 1000 : 0;
+    if (!cli->json) {
+        fprintf(stderr, "sluice: %s\n  %s\n", what, then);
+        return status;
+    }
+    problem_set(&why, PROBLEM_UNAVAILABLE, "", "%s", what);
     buf_init(&text, TEXT_MAX);
     problem_json(&why, NULL, &text);
     buf_char(&text, '\n');
     put(stdout, &text);
+    return status;
 }
 
 int cli_print_error(const struct cli *cli, struct err e, const char *subject)
 {
     int status       = CLI_FAILED;
-    const char *what = NULL, *then = NULL;
+    const char *what = "", *then = "";
     char text[160], more[96];
 
     switch ((enum err_kind)e.kind) {
@@ -239,11 +242,7 @@ int cli_print_error(const struct cli *cli, struct err e, const char *subject)
         then = more;
         break;
     }
-    if (cli->json)
-        print_own_problem(what, status);
-    else
-        fprintf(stderr, "sluice: %s\n  %s\n", what, then);
-    return status;
+    return cli_print_away(cli, status, what, then);
 }
 
 int cli_print_usage(const char *format, ...)

@@ -28,6 +28,9 @@ int cli_print_problem(const struct cli *cli, const struct json *problem);
 /* What did not work, and what to try; returns how to exit.  subject: what was asked. */
 int cli_print_error(const struct cli *cli, struct err e, const char *subject);
 
+/* The same for what no service could say; returns status. */
+int cli_print_away(const struct cli *cli, int status, const char *what, const char *then);
+
 /* -v: the nats command that does the same.  Words end with NULL and are quoted where needed. */
 void cli_print_nats(const struct cli *cli, const char *const *words);
 

@@ -56,6 +56,7 @@ struct block {
     const char *why; /* NULL: nothing */
     uint64_t ms;     /* how long, at the least */
     bool shut;       /* for all, by the mode or by a person */
+    bool brief;      /* but soon over: who may wait so long waits */
 };
 
 /* ---- life -------------------------------------------------------------------------------------- */
@@ -250,12 +251,13 @@ static struct meter meter_of(struct lim_gate *g, struct entry *e, bool closes, u
     struct meter meter                 = {.pass = LIM_PASS_YES};
 
     if (!closes && u->paused)
-        *b = (struct block){"paused", LIM_GATE_PAUSED_MS, true};
+        *b = (struct block){"paused", LIM_GATE_PAUSED_MS, true, false};
     else if (!closes)
         meter.pass = lim_mode_pass(m, &limit, now, &b->ms, &b->why);
     if (meter.pass != LIM_PASS_NO && !b->shut)
         b->why = NULL;
-    b->shut = b->why != NULL;
+    b->shut  = b->why != NULL;
+    b->brief = m->mode == PERMIT_MODE_CLOSED && !m->tries && b->ms <= LIM_GATE_HOLD_MS;
 
     bool whole = closes || meter.pass == LIM_PASS_PROBE;
 
@@ -327,7 +329,7 @@ static size_t others(const struct entry *e, const struct ask *a)
 static struct block block_at(struct lim_gate *g, struct entry *e, const struct ask *a,
                              const struct permit_key *k, uint64_t now)
 {
-    struct block b      = {NULL, 0, false};
+    struct block b      = {NULL, 0, false, false};
     struct meter m      = meter_of(g, e, k->close, now, &b);
     struct lim_key *key = key_of(g, e);
     size_t waiting      = others(e, a);
@@ -336,14 +338,14 @@ static struct block block_at(struct lim_gate *g, struct entry *e, const struct a
     if (b.shut)
         return b;
     if (k->rate && (ns = lim_rate_wait_ns(&key->bucket, m.rate, now * NS_PER_MS)) > 0)
-        return (struct block){"upstream_rate", ms_of(ns + waiting * m.rate.interval_ns), false};
+        return (struct block){"upstream_rate", ms_of(ns + waiting * m.rate.interval_ns), false, false};
     if (k->in_flight && too_many_calls(e, a, k->close, &m))
         return (struct block){"upstream_in_flight",
-                              turn_ms(key->hold_ms, m.room, waiting, SOON_MS), false};
+                              turn_ms(key->hold_ms, m.room, waiting, SOON_MS), false, false};
     if (k->session_open && too_many_sessions(g, e, a))
         return (struct block){"upstream_sessions",
                               turn_ms(key->session_ms, e->config.sessions, waiting, SESSION_MS),
-                              false};
+                              false, false};
     return b;
 }
 
@@ -351,14 +353,14 @@ static struct block block_of(struct lim_gate *g, const struct ask *a, uint64_t n
 {
     for (size_t i = 0; i < a->ask.key_count; i++) {
         struct entry *e = entry_find(g, a->ask.keys[i].name);
-        struct block b  = {NULL, 0, false};
+        struct block b  = {NULL, 0, false, false};
 
         if (e)
             b = block_at(g, e, a, &a->ask.keys[i], now);
         if (b.why)
             return b;
     }
-    return (struct block){NULL, 0, false};
+    return (struct block){NULL, 0, false, false};
 }
 
 /* ---- granting ------------------------------------------------------------------------------------ */
@@ -366,7 +368,7 @@ static struct block block_of(struct lim_gate *g, const struct ask *a, uint64_t n
 static void grant_key(struct lim_gate *g, struct entry *e, const struct ask *a,
                       const struct permit_key *k, uint64_t now, bool *ret_probe)
 {
-    struct block b        = {NULL, 0, false};
+    struct block b        = {NULL, 0, false, false};
     struct meter m        = meter_of(g, e, k->close, now, &b);
     struct lim_key *key   = key_of(g, e);
     uint64_t lifetime     = a->ask.lifetime_ms > 0 ? a->ask.lifetime_ms : e->config.timeout_ms;
@@ -427,16 +429,16 @@ static bool fits(void *self, const struct lim_wait *w)
 /* Whether anyone at all could go; what keeps them, else. */
 static struct block block_of_all(struct lim_gate *g, struct entry *e, uint64_t now)
 {
-    struct block b = {NULL, 0, false};
+    struct block b = {NULL, 0, false, false};
     struct meter m = meter_of(g, e, false, now, &b);
     uint64_t ns    = lim_rate_wait_ns(&key_of(g, e)->bucket, m.rate, now * NS_PER_MS);
 
     if (b.shut)
         return b;
     if (ns > 0)
-        return (struct block){"upstream_rate", ms_of(ns), false};
+        return (struct block){"upstream_rate", ms_of(ns), false, false};
     if (key_of(g, e)->use.in_flight >= m.room)
-        return (struct block){"upstream_in_flight", 0, false};
+        return (struct block){"upstream_in_flight", 0, false, false};
     return b;
 }
 
@@ -486,7 +488,7 @@ static void serve(struct lim_gate *g, struct entry *e, uint64_t now)
         grant(g, ask_of(w), now);
         b = block_of_all(g, e, now);
     }
-    if (b.shut && b.ms > LIM_GATE_HOLD_MS)
+    if (b.shut && !b.brief)
         turn_away(g, e, &b, now);
     wake_later(g, e, &b, now);
 }
@@ -575,7 +577,7 @@ static bool turned_away(struct lim_gate *g, struct ask *a, uint64_t now)
 
     if (kind_of(&a->ask) == LIM_WAIT_CLOSE && !full)
         return false;
-    if (!full && (!b.shut || (b.ms <= LIM_GATE_HOLD_MS && b.ms <= a->ask.wait_ms)))
+    if (!full && (!b.shut || (b.brief && b.ms <= a->ask.wait_ms)))
         return false;
     refuse_ask(g, a, &b, now);
     return true;
@@ -587,7 +589,7 @@ void lim_gate_ask(struct lim_gate *g, const struct permit_ask *ask, void *tag, u
 
     must(g->active);
     if (!e) {
-        refuse(g, ask, tag, 0, &(struct block){"unknown_upstream", LIM_GATE_PAUSED_MS, true});
+        refuse(g, ask, tag, 0, &(struct block){"unknown_upstream", LIM_GATE_PAUSED_MS, true, false});
         return;
     }
     if (repeated(g, ask, tag, now))
@@ -896,7 +898,7 @@ void lim_gate_configure(struct lim_gate *g, const struct run_upstream *u)
 void lim_gate_forget(struct lim_gate *g, const char *name)
 {
     struct entry *e      = entry_find(g, name);
-    const struct block b = {"unknown_upstream", LIM_GATE_PAUSED_MS, true};
+    const struct block b = {"unknown_upstream", LIM_GATE_PAUSED_MS, true, false};
     void *value          = NULL;
 
     if (!e)

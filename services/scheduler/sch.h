@@ -6,7 +6,7 @@
  * consumer over PENDING and a look at JOBS, and ends with the leadership, the connection or a gap.  An op that
  * outlives its term touches nothing.
  *
- * The decisions are in sch_index, sch_fair, sch_gate, sch_slot, sch_pool and sch_reconcile, all pure; here
+ * The decisions are in sch_index and its neighbours, sch_fair, sch_gate, sch_slot, sch_pool and sch_reconcile, all pure; here
  * and in sch_on, sch_do, sch_lead, sch_mend, sch_tell and sch_admin is the shell around them.
  */
 #ifndef SCH_H

@@ -235,7 +235,9 @@ static inline bool nc_next(struct nc *nc, int timeout_ms, struct nc_msg *ret)
     }
 }
 
-/* A request with an inbox of its own; the answer's body as text. */
+/* A request with an inbox of its own; the answer's body as text, its length in nc_len. */
+static size_t nc_len;
+
 static inline bool nc_request(struct nc *nc, const char *subject, const void *body, size_t len,
                               int timeout_ms, char *ret, size_t size)
 {
@@ -259,6 +261,7 @@ static inline bool nc_request(struct nc *nc, const char *subject, const void *bo
             fail_now("an answer is too long");
         memcpy(ret, m.body, m.len);
         ret[m.len] = '\0';
+        nc_len     = m.len;
         return true;
     }
     return false;

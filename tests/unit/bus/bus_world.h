@@ -89,8 +89,10 @@ static UNUSED_OK void world_server_start(struct world *w, const char *extra)
     snprintf(path, sizeof(path), "%s/nats.conf", w->dir);
     snprintf(log, sizeof(log), "%s/nats.log", w->dir);
     FILE *f = fopen(path, "w");
-    fprintf(f, "listen: \"127.0.0.1:%d\"\njetstream { store_dir: \"%s/js\" }\nlogfile: \"%s\"\n%s\n", w->port,
-            w->dir, log, extra ? extra : "");
+    fprintf(
+        f,
+        "listen: \"127.0.0.1:%d\"\njetstream { store_dir: \"%s/js\" }\nlogfile: \"%s\"\n%s\n",
+        w->port, w->dir, log, extra ? extra : "");
     fclose(f);
     w->server = fork();
     assert_true(w->server >= 0);
@@ -122,7 +124,8 @@ static UNUSED_OK void world_server_stop(struct world *w)
     assert_true(WIFSTOPPED(status));
 }
 
-static UNUSED_OK int world_unlink(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static UNUSED_OK int world_unlink(const char *path, const struct stat *st, int type,
+                                  struct FTW *ftw)
 {
     (void)st, (void)type, (void)ftw;
     return remove(path);
@@ -318,8 +321,8 @@ static UNUSED_OK void probe_wait(struct world *w, struct probe *p)
     assert_int_equal(p->ends, 1);
 }
 
-static UNUSED_OK int probe_publish(struct world *w, struct probe *p, const char *subject, const char *body,
-                                   const struct bus_expect *expect)
+static UNUSED_OK int probe_publish(struct world *w, struct probe *p, const char *subject,
+                                   const char *body, const struct bus_expect *expect)
 {
     struct bus_out out = {.subject = subject, .body = bytes_str(body)};
 
@@ -330,7 +333,8 @@ static UNUSED_OK int probe_publish(struct world *w, struct probe *p, const char 
     return p->err.kind;
 }
 
-static UNUSED_OK int probe_api(struct world *w, struct probe *p, const char *call, const char *body)
+static UNUSED_OK int probe_api(struct world *w, struct probe *p, const char *call,
+                               const char *body)
 {
     probe_start(w, p, 0);
     assert_false(failed(bus_api(&p->op, call, bytes_str(body), probe_next)));
@@ -347,12 +351,15 @@ static UNUSED_OK int probe_read(struct world *w, struct probe *p, const struct b
 }
 
 /* A stream; what is not said has the server's default. */
-static UNUSED_OK void world_stream(struct world *w, const char *name, const char *subjects, const char *more)
+static UNUSED_OK void world_stream(struct world *w, const char *name, const char *subjects,
+                                   const char *more)
 {
     struct probe p;
     char config[1024];
 
-    snprintf(config, sizeof(config), "{\"name\":\"%s\",\"subjects\":[\"%s\"],\"storage\":\"file\",\"allow_direct\":true%s%s}",
+    snprintf(config, sizeof(config),
+             "{\"name\":\"%s\",\"subjects\":[\"%s\"],\"storage\":\"file\",\"allow_direct\":"
+             "true%s%s}",
              name, subjects, more ? "," : "", more ? more : "");
     probe_start(w, &p, 0);
     assert_false(failed(bus_stream_make(&p.op, name, bytes_str(config), probe_next)));

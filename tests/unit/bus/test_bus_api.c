@@ -59,7 +59,8 @@ static void of_a_queue_one_hears_and_of_all_everybody(void **state)
     struct bus_out out     = {.subject = "x"};
 
     for (int n = 0; n < 4; n++)
-        assert_false(failed(bus_subscribe(w->bus, "x", n < 2 ? "q" : NULL, counts, &heard[n], &sub[n])));
+        assert_false(
+            failed(bus_subscribe(w->bus, "x", n < 2 ? "q" : NULL, counts, &heard[n], &sub[n])));
     for (int n = 0; n < 100; n++)
         assert_true(bus_send(w->bus, &out));
     assert_true(world_counts(w, &heard[3], 100));
@@ -84,7 +85,7 @@ static struct bus_msg *kept;
 
 static void keeps(void *self, struct bus_msg **msg)
 {
-    kept = take(msg);
+    kept          = take(msg);
     *(bool *)self = true;
 }
 
@@ -155,7 +156,8 @@ static void the_api_answers_in_json(void **state)
     assert_int_equal(probe_api(w, &p, "STREAM.INFO.NO", ""), ERR_ABSENT);
     assert_int_equal(p.err.code, 10059);
     assert_string_equal(p.text, "stream not found");
-    assert_int_equal(probe_api(w, &p, "STREAM.CREATE.T", "{\"name\":\"T\",\"typo\":1}"), ERR_REJECT);
+    assert_int_equal(probe_api(w, &p, "STREAM.CREATE.T", "{\"name\":\"T\",\"typo\":1}"),
+                     ERR_REJECT);
 }
 
 static int make(struct world *w, struct probe *p, const char *name, const char *config)
@@ -171,10 +173,14 @@ static void a_stream_is_made_once_and_widened(void **state)
     struct world *w = *state;
     struct probe p;
 
-    assert_int_equal(make(w, &p, "S", "{\"name\":\"S\",\"subjects\":[\"s.>\"],\"max_msgs\":5}"), ERR_NONE);
+    assert_int_equal(make(w, &p, "S", "{\"name\":\"S\",\"subjects\":[\"s.>\"],\"max_msgs\":5}"),
+                     ERR_NONE);
     assert_int_equal(probe_publish(w, &p, "s.a", "kept", NULL), ERR_NONE);
-    assert_int_equal(make(w, &p, "S", "{\"name\":\"S\",\"subjects\":[\"s.>\"],\"max_msgs\":5}"), ERR_NONE);
-    assert_int_equal(make(w, &p, "S", "{\"name\":\"S\",\"subjects\":[\"s.>\",\"t.>\"],\"max_msgs\":9}"), ERR_NONE);
+    assert_int_equal(make(w, &p, "S", "{\"name\":\"S\",\"subjects\":[\"s.>\"],\"max_msgs\":5}"),
+                     ERR_NONE);
+    assert_int_equal(
+        make(w, &p, "S", "{\"name\":\"S\",\"subjects\":[\"s.>\",\"t.>\"],\"max_msgs\":9}"),
+        ERR_NONE);
     assert_int_equal(probe_api(w, &p, "STREAM.INFO.S", ""), ERR_NONE);
     assert_non_null(strstr(p.body, "\"max_msgs\":9"));
     assert_non_null(strstr(p.body, "\"messages\":1"));
@@ -186,8 +192,12 @@ static void a_stream_keeps_the_first_sequence_it_has(void **state)
     struct world *w = *state;
     struct probe p;
 
-    assert_int_equal(make(w, &p, "Q", "{\"name\":\"Q\",\"first_seq\":1000,\"subjects\":[\"q.>\"]}"), ERR_NONE);
-    assert_int_equal(make(w, &p, "Q", "{\"name\":\"Q\",\"first_seq\":2000,\"subjects\":[\"q.>\",\"r.>\"]}"), ERR_NONE);
+    assert_int_equal(
+        make(w, &p, "Q", "{\"name\":\"Q\",\"first_seq\":1000,\"subjects\":[\"q.>\"]}"),
+        ERR_NONE);
+    assert_int_equal(
+        make(w, &p, "Q", "{\"name\":\"Q\",\"first_seq\":2000,\"subjects\":[\"q.>\",\"r.>\"]}"),
+        ERR_NONE);
     assert_int_equal(probe_publish(w, &p, "r.a", "x", NULL), ERR_NONE);
     assert_int_equal(p.seq, 1000);
     assert_int_equal(probe_api(w, &p, "STREAM.INFO.Q", ""), ERR_NONE);
@@ -200,7 +210,9 @@ static void what_cannot_be_widened_is_rejected_in_words(void **state)
     struct world *w = *state;
     struct probe p;
 
-    assert_int_equal(make(w, &p, "S", "{\"name\":\"S\",\"subjects\":[\"s.>\"],\"retention\":\"workqueue\"}"), ERR_NONE);
+    assert_int_equal(
+        make(w, &p, "S", "{\"name\":\"S\",\"subjects\":[\"s.>\"],\"retention\":\"workqueue\"}"),
+        ERR_NONE);
     assert_int_equal(make(w, &p, "S", "{\"name\":\"S\",\"subjects\":[\"s.>\"]}"), ERR_REJECT);
     assert_non_null(strstr(p.text, "retention"));
     assert_int_equal(make(w, &p, "A B", "{}"), ERR_REJECT);
@@ -219,13 +231,15 @@ static void a_purge_takes_up_to_and_with_its_sequence(void **state)
     assert_false(failed(bus_purge(&p.op, "S", "s.a", 1, probe_next)));
     probe_wait(w, &p);
     assert_int_equal(p.err.kind, ERR_NONE);
-    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "S", .subject = "s.>"}), ERR_NONE);
+    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "S", .subject = "s.>"}),
+                     ERR_NONE);
     assert_int_equal(p.count, 3);
     assert_int_equal(p.seqs[0], 2);
     probe_start(w, &p, 0);
     assert_false(failed(bus_purge(&p.op, "S", "s.>", 0, probe_next)));
     probe_wait(w, &p);
-    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "S", .subject = "s.>"}), ERR_NONE);
+    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "S", .subject = "s.>"}),
+                     ERR_NONE);
     assert_int_equal(p.count, 0);
     probe_start(w, &p, 0);
     assert_false(failed(bus_purge(&p.op, "S", "s.\"", 0, probe_next)));
@@ -235,16 +249,17 @@ static void a_purge_takes_up_to_and_with_its_sequence(void **state)
 
 static void a_consumer_is_made_changed_and_deleted(void **state)
 {
-    static const char *const configs[] = {
-        "{\"ack_policy\":\"explicit\",\"max_ack_pending\":5}",
-        "{\"durable_name\":\"c\",\"name\":\"c\",\"ack_policy\":\"explicit\",\"max_ack_pending\":7}"};
-    struct world *w = *state;
+    static const char *const configs[] = {"{\"ack_policy\":\"explicit\",\"max_ack_pending\":5}",
+                                          "{\"durable_name\":\"c\",\"name\":\"c\",\"ack_"
+                                          "policy\":\"explicit\",\"max_ack_pending\":7}"};
+    struct world *w                    = *state;
     struct probe p;
 
     world_stream(w, "S", "s.>", NULL);
     for (int n = 0; n < 2; n++) {
         probe_start(w, &p, 0);
-        assert_false(failed(bus_consumer_make(&p.op, "S", "c", bytes_str(configs[n]), probe_next)));
+        assert_false(
+            failed(bus_consumer_make(&p.op, "S", "c", bytes_str(configs[n]), probe_next)));
         probe_wait(w, &p);
         assert_string_equal(p.text, "");
         assert_int_equal(p.err.kind, ERR_NONE);

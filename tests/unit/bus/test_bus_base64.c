@@ -9,8 +9,12 @@
 #include "bus/bus_base64.h"
 
 /* RFC 4648, 10 */
-static const char *const vectors[][2] = {{"", ""},           {"f", "Zg=="},         {"fo", "Zm8="},
-                                         {"foo", "Zm9v"},    {"foob", "Zm9vYg=="},  {"fooba", "Zm9vYmE="},
+static const char *const vectors[][2] = {{"", ""},
+                                         {"f", "Zg=="},
+                                         {"fo", "Zm8="},
+                                         {"foo", "Zm9v"},
+                                         {"foob", "Zm9vYg=="},
+                                         {"fooba", "Zm9vYmE="},
                                          {"foobar", "Zm9vYmFy"}};
 
 static void the_vectors_of_the_rfc_hold(void **state)
@@ -39,7 +43,8 @@ static void the_url_alphabet_has_no_slash(void **state)
 
 static void what_is_not_base_64_is_refused(void **state)
 {
-    static const char *const texts[] = {"Z", "Zg", "Zg=", "Z===", "====", "Zg==Zg==", "Zm9 ", "Zm9-", "Zm9\n"};
+    static const char *const texts[] = {
+        "Z", "Zg", "Zg=", "Z===", "====", "Zg==Zg==", "Zm9 ", "Zm9-", "Zm9\n"};
     uint8_t to[16];
     size_t len;
     (void)state;

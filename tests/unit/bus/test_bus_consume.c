@@ -4,11 +4,11 @@ struct worker {
     struct world *w;
     struct bus_consumer *c;
     size_t count, gaps, most;
-    size_t held;     /* delivered and not settled */
+    size_t held; /* delivered and not settled */
     uint64_t seqs[5000];
     char why[64];
-    bool settle;     /* at once */
-    uint32_t room;   /* given again after each settled one */
+    bool settle;   /* at once */
+    uint32_t room; /* given again after each settled one */
     bool free_at_gap;
     uint32_t deliveries;
 };
@@ -40,20 +40,26 @@ static void on_gap(void *self, const char *why)
 
 static void make_queue(struct world *w, const char *consumer)
 {
-    char config[] = "{\"ack_policy\":\"explicit\",\"ack_wait\":1500000000,\"max_ack_pending\":-1}";
+    char config[] =
+        "{\"ack_policy\":\"explicit\",\"ack_wait\":1500000000,\"max_ack_pending\":-1}";
     struct probe p;
 
     world_stream(w, "J", "j.>", "\"retention\":\"workqueue\"");
     probe_start(w, &p, 0);
-    assert_false(failed(bus_consumer_make(&p.op, "J", consumer, bytes_str(config), probe_next)));
+    assert_false(
+        failed(bus_consumer_make(&p.op, "J", consumer, bytes_str(config), probe_next)));
     probe_wait(w, &p);
     assert_int_equal(p.err.kind, ERR_NONE);
 }
 
 static void hire(struct world *w, struct worker *k, uint32_t room, bool settle, bool alone)
 {
-    struct bus_consume consume = {
-        .stream = "J", .consumer = "pool", .on_msg = on_job, .on_gap = on_gap, .alone = alone, .self = k};
+    struct bus_consume consume = {.stream   = "J",
+                                  .consumer = "pool",
+                                  .on_msg   = on_job,
+                                  .on_gap   = on_gap,
+                                  .alone    = alone,
+                                  .self     = k};
 
     *k = (struct worker){.w = w, .settle = settle, .room = room};
     assert_false(failed(bus_consume(w->bus, &consume, &k->c)));
@@ -312,8 +318,9 @@ static void an_idle_consumer_stays_quietly_alive(void **state)
 static void what_is_no_consumer_is_refused(void **state)
 {
     struct world *w          = *state;
-    struct bus_consume bad[] = {{.stream = "a.b", .consumer = "c"}, {.stream = "S", .consumer = ""}, {.stream = "S"}};
-    struct bus_consumer *c   = NULL;
+    struct bus_consume bad[] = {
+        {.stream = "a.b", .consumer = "c"}, {.stream = "S", .consumer = ""}, {.stream = "S"}};
+    struct bus_consumer *c = NULL;
 
     for (size_t n = 0; n < sizeof(bad) / sizeof(*bad); n++)
         assert_int_equal(bus_consume(w->bus, &bad[n], &c).kind, ERR_REJECT);

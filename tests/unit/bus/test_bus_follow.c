@@ -62,7 +62,8 @@ static void reader_end(struct reader *r)
 static void put(struct world *w, const char *subject, int count)
 {
     struct bus_header x = {"X-Test", "h"};
-    struct bus_out out  = {.subject = subject, .body = bytes_str("body"), .headers = &x, .header_count = 1};
+    struct bus_out out  = {
+         .subject = subject, .body = bytes_str("body"), .headers = &x, .header_count = 1};
 
     struct probe p;
 
@@ -270,9 +271,10 @@ static void purged_messages_are_stepped_over(void **state)
 
 static void what_is_no_stream_is_refused(void **state)
 {
-    struct world *w          = *state;
-    struct bus_follow bad[]  = {{.stream = "a.b"}, {.stream = ""}, {.stream = NULL}, {.stream = "S", .filter = "a b"}};
-    struct bus_follower *f   = NULL;
+    struct world *w         = *state;
+    struct bus_follow bad[] = {
+        {.stream = "a.b"}, {.stream = ""}, {.stream = NULL}, {.stream = "S", .filter = "a b"}};
+    struct bus_follower *f = NULL;
 
     for (size_t n = 0; n < sizeof(bad) / sizeof(*bad); n++)
         assert_int_equal(bus_follow(w->bus, &bad[n], &f).kind, ERR_REJECT);

@@ -3,7 +3,8 @@
 static void make_bucket(struct world *w)
 {
     world_stream(w, "KV_b", "$KV.b.>",
-                 "\"max_msgs_per_subject\":1,\"discard\":\"new\",\"allow_rollup_hdrs\":true,\"deny_delete\":true,"
+                 "\"max_msgs_per_subject\":1,\"discard\":\"new\",\"allow_rollup_hdrs\":true,"
+                 "\"deny_delete\":true,"
                  "\"allow_msg_ttl\":true,\"subject_delete_marker_ttl\":2000000000");
 }
 
@@ -15,7 +16,8 @@ static int get(struct world *w, struct probe *p, const char *key)
     return p->err.kind;
 }
 
-static int put(struct world *w, struct probe *p, const char *key, const char *value, uint64_t seq, uint32_t ttl_s)
+static int put(struct world *w, struct probe *p, const char *key, const char *value,
+               uint64_t seq, uint32_t ttl_s)
 {
     struct bus_expect expect = {.seq = seq, .ttl_s = ttl_s};
 

@@ -27,7 +27,8 @@ static void both_forms_of_a_delivery_are_read(void **state)
     check(&m);
     assert_true(bus_meta_read("$JS.ACK._.acc12.JOBS.pool.2.1234.77.1700000000123456789.5", &m));
     check(&m);
-    assert_true(bus_meta_read("$JS.ACK.hub.acc12.JOBS.pool.2.1234.77.1700000000123456789.5.rnd", &m));
+    assert_true(
+        bus_meta_read("$JS.ACK.hub.acc12.JOBS.pool.2.1234.77.1700000000123456789.5.rnd", &m));
     check(&m);
 }
 
@@ -43,7 +44,7 @@ static void anything_else_is_no_delivery(void **state)
                                         "$JS.ACK.S.c.1.2.3.4.99999999999999999999999",
                                         "$JS.ACK.a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p",
                                         "$JS.FC.S.c.1.2.3.4.5"};
-    struct bus_meta m = {.seq = 7};
+    struct bus_meta m                = {.seq = 7};
     (void)state;
 
     for (size_t n = 0; n < sizeof(texts) / sizeof(*texts); n++)

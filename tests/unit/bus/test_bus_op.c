@@ -255,7 +255,8 @@ static void late_and_repeated_answers_are_dropped(void **state)
     /* Its slot is given out again, to one who must not get the old answer. */
     struct probe other;
     probe_start(w, &other, 0);
-    assert_false(failed(bus_request(&other.op, &(struct bus_out){.subject = "void.x"}, 300, probe_next)));
+    assert_false(failed(
+        bus_request(&other.op, &(struct bus_out){.subject = "void.x"}, 300, probe_next)));
     assert_true(bus_send(w->bus, &late));
     assert_true(bus_send(w->bus, &late));
     probe_wait(w, &other);
@@ -263,7 +264,8 @@ static void late_and_repeated_answers_are_dropped(void **state)
     world_pass(w, 50);
     assert_int_equal(bus_counts(w->bus).late, 2);
 
-    static const char *const odd[] = {"0.0", "1", "99999.0", "x.y", "1.x", "4294967296.0", "18446744073709551616.1"};
+    static const char *const odd[] = {
+        "0.0", "1", "99999.0", "x.y", "1.x", "4294967296.0", "18446744073709551616.1"};
     for (size_t n = 0; n < sizeof(odd) / sizeof(*odd); n++) {
         char subject[160];
 
@@ -413,8 +415,8 @@ static void on_burst(void *self)
 
 static void a_burst_is_told_once_for_many(void **state)
 {
-    struct world *w    = *state;
-    struct bus_out out = {.subject = "x"};
+    struct world *w     = *state;
+    struct bus_out out  = {.subject = "x"};
     struct bus_sub *sub = NULL;
     size_t bursts = 0, heard = 0;
 

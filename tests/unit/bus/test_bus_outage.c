@@ -129,9 +129,10 @@ static void a_stopped_server_does_not_stop_the_loop(void **state)
         longest      = now - last > longest ? now - last : longest;
         last         = now;
     }
-    print_message("stopped for 6 s: in publish %llu ms in sum, %llu ms at most; longest turn %llu ms\n",
-                  (unsigned long long)c->blocked_us / 1000, (unsigned long long)c->slowest_us / 1000,
-                  (unsigned long long)longest);
+    print_message(
+        "stopped for 6 s: in publish %llu ms in sum, %llu ms at most; longest turn %llu ms\n",
+        (unsigned long long)c->blocked_us / 1000, (unsigned long long)c->slowest_us / 1000,
+        (unsigned long long)longest);
     assert_in_range(c->blocked_us, 0, 500000);
     assert_in_range(longest, 0, 600);
 
@@ -204,7 +205,8 @@ static void the_loss_of_the_connection_ends_what_is_out_at_once(void **state)
     probe_wait(w, &unsent);
     assert_int_equal(unsent.err.kind, ERR_RETRY);
     assert_false(bus_send(w->bus, &out));
-    assert_int_equal(probe_read(w, &unsent, &(struct bus_read){.stream = "S", .subject = "s.a"}), ERR_RETRY);
+    assert_int_equal(
+        probe_read(w, &unsent, &(struct bus_read){.stream = "S", .subject = "s.a"}), ERR_RETRY);
     assert_int_equal(probe_api(w, &unsent, "INFO", ""), ERR_RETRY);
     probe_wait(w, &waits); /* time passes all the same */
     assert_int_equal(waits.err.kind, ERR_NONE);
@@ -230,7 +232,8 @@ static void what_was_refused_while_away_never_lands(void **state)
         assert_true(world_run(w, world_is_connected, w, WORLD_WAIT_MS));
     }
     world_pass(w, 300);
-    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "S", .subject = "s.>"}), ERR_NONE);
+    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "S", .subject = "s.>"}),
+                     ERR_NONE);
     assert_int_equal(p.count, 1);
     assert_int_equal(w->ups, 4);
 }
@@ -263,14 +266,16 @@ static void the_library_refuses_and_keeps_nothing_with_a_buffer_of_0(void **stat
     while (!natsConnection_IsReconnecting(nc))
         world_pass(w, 5);
     for (int n = 0; n < 100; n++)
-        assert_int_equal(natsConnection_PublishString(nc, "s.a", "late"), NATS_INSUFFICIENT_BUFFER);
+        assert_int_equal(natsConnection_PublishString(nc, "s.a", "late"),
+                         NATS_INSUFFICIENT_BUFFER);
     world_server_start(w, NULL);
     while (natsConnection_IsReconnecting(nc))
         world_pass(w, 5);
     assert_int_equal(natsConnection_PublishString(nc, "s.a", "in time"), 0);
     assert_true(world_run(w, world_is_connected, w, WORLD_WAIT_MS));
     world_pass(w, 300);
-    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "S", .subject = "s.>"}), ERR_NONE);
+    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "S", .subject = "s.>"}),
+                     ERR_NONE);
     assert_int_equal(p.count, 1);
     natsConnection_Destroy(nc);
     natsOptions_Destroy(options);
@@ -335,7 +340,8 @@ static uint64_t last_of(struct world *w)
     struct probe p;
     const char *at = NULL;
 
-    while (probe_api(w, &p, "STREAM.INFO.S", "") != ERR_NONE || !(at = strstr(p.body, "\"last_seq\":")))
+    while (probe_api(w, &p, "STREAM.INFO.S", "") != ERR_NONE ||
+           !(at = strstr(p.body, "\"last_seq\":")))
         world_pass(w, 50);
     return strtoull(at + 11, NULL, 10);
 }
@@ -343,19 +349,27 @@ static uint64_t last_of(struct world *w)
 static void followers_see_all_once_in_order_through_kills(void **state)
 {
     enum { KILLS = 5 };
-    struct world *w          = *state;
-    struct reader r          = {.in_order = true};
-    struct bus_follower *f   = NULL;
-    struct bus_follow follow = {
-        .stream = "S", .on_msg = on_msg, .on_anew = on_anew, .on_caught_up = on_caught_up, .self = &r};
+    struct world *w            = *state;
+    struct reader r            = {.in_order = true};
+    struct bus_follower *f     = NULL;
+    struct bus_follow follow   = {.stream       = "S",
+                                  .on_msg       = on_msg,
+                                  .on_anew      = on_anew,
+                                  .on_caught_up = on_caught_up,
+                                  .self         = &r};
     struct worker k            = {.w = w};
-    struct bus_consume consume = {
-        .stream = "S", .consumer = "pool", .on_msg = on_job, .on_gap = on_gap, .alone = true, .self = &k};
+    struct bus_consume consume = {.stream   = "S",
+                                  .consumer = "pool",
+                                  .on_msg   = on_job,
+                                  .on_gap   = on_gap,
+                                  .alone    = true,
+                                  .self     = &k};
     struct probe p;
 
     world_stream(w, "S", "s.>", NULL);
     probe_start(w, &p, 0);
-    assert_false(failed(bus_consumer_make(&p.op, "S", "pool", bytes_str("{\"ack_policy\":\"explicit\"}"), probe_next)));
+    assert_false(failed(bus_consumer_make(
+        &p.op, "S", "pool", bytes_str("{\"ack_policy\":\"explicit\"}"), probe_next)));
     probe_wait(w, &p);
     assert_false(failed(bus_follow(w->bus, &follow, &f)));
     assert_false(failed(bus_consume(w->bus, &consume, &k.c)));
@@ -379,9 +393,10 @@ static void followers_see_all_once_in_order_through_kills(void **state)
     uint64_t last = last_of(w);
     assert_true(world_counts(w, &r.count, last));
     world_pass(w, 200);
-    print_message("%d kills: %llu stored, %zu acknowledged, %zu unknown, %zu refused, %zu late answers\n", KILLS,
-                  (unsigned long long)last, c->stored_count, c->by_kind[ERR_UNKNOWN], c->by_kind[ERR_RETRY],
-                  (size_t)bus_counts(w->bus).late);
+    print_message(
+        "%d kills: %llu stored, %zu acknowledged, %zu unknown, %zu refused, %zu late answers\n",
+        KILLS, (unsigned long long)last, c->stored_count, c->by_kind[ERR_UNKNOWN],
+        c->by_kind[ERR_RETRY], (size_t)bus_counts(w->bus).late);
     assert_true(r.in_order);
     assert_int_equal(r.count, last);
     assert_int_equal(r.anew, 0);
@@ -402,7 +417,8 @@ static void a_server_that_lost_its_store_is_a_stream_made_anew(void **state)
     struct world *w          = *state;
     struct reader r          = {.in_order = true};
     struct bus_follower *f   = NULL;
-    struct bus_follow follow = {.stream = "S", .on_msg = on_msg, .on_anew = on_anew, .self = &r};
+    struct bus_follow follow = {
+        .stream = "S", .on_msg = on_msg, .on_anew = on_anew, .self = &r};
     char store[128];
     struct probe p;
 
@@ -441,12 +457,14 @@ static int setup_without_server(void **state)
 
 static void all_may_be_set_up_before_there_is_a_server(void **state)
 {
-    struct world *w            = *state;
-    struct reader r            = {.in_order = true};
-    struct bus_follower *f     = NULL;
-    struct bus_follow follow   = {.stream = "S", .on_msg = on_msg, .on_caught_up = on_caught_up, .self = &r};
+    struct world *w          = *state;
+    struct reader r          = {.in_order = true};
+    struct bus_follower *f   = NULL;
+    struct bus_follow follow = {
+        .stream = "S", .on_msg = on_msg, .on_caught_up = on_caught_up, .self = &r};
     struct worker k            = {.w = w};
-    struct bus_consume consume = {.stream = "S", .consumer = "pool", .on_msg = on_job, .on_gap = on_gap, .self = &k};
+    struct bus_consume consume = {
+        .stream = "S", .consumer = "pool", .on_msg = on_job, .on_gap = on_gap, .self = &k};
     struct bus_sub *stays = NULL, *goes = NULL;
     size_t heard = 0, never = 0;
     struct probe p;
@@ -469,7 +487,8 @@ static void all_may_be_set_up_before_there_is_a_server(void **state)
     assert_int_equal(w->ups, 1);
     world_stream(w, "S", "s.>", NULL);
     probe_start(w, &p, 0);
-    assert_false(failed(bus_consumer_make(&p.op, "S", "pool", bytes_str("{\"ack_policy\":\"explicit\"}"), probe_next)));
+    assert_false(failed(bus_consumer_make(
+        &p.op, "S", "pool", bytes_str("{\"ack_policy\":\"explicit\"}"), probe_next)));
     probe_wait(w, &p);
     assert_int_equal(probe_publish(w, &p, "s.a", "x", NULL), ERR_NONE);
     assert_true(bus_send(w->bus, &(struct bus_out){.subject = "x"}));
@@ -543,7 +562,7 @@ static void a_user_and_password_come_from_a_file(void **state)
 
 static void what_cannot_be_opened_is_refused(void **state)
 {
-    struct world *w          = *state;
+    struct world *w         = *state;
     struct bus_config bad[] = {{.url = ""},
                                {.url = "nats://127.0.0.1:1", .creds = "/does/not/exist"},
                                {.url = "nats://127.0.0.1:1", .ca = "/does/not/exist"},

@@ -64,7 +64,9 @@ static void a_full_subject_pushes_back_and_says_so(void **state)
     struct world *w = *state;
     struct probe p;
 
-    world_stream(w, "S", "s.>", "\"max_msgs_per_subject\":1,\"discard\":\"new\",\"discard_new_per_subject\":true");
+    world_stream(
+        w, "S", "s.>",
+        "\"max_msgs_per_subject\":1,\"discard\":\"new\",\"discard_new_per_subject\":true");
     assert_int_equal(probe_publish(w, &p, "s.a", "x", NULL), ERR_NONE);
     assert_int_equal(probe_publish(w, &p, "s.a", "x", NULL), ERR_FULL);
     assert_string_equal(p.text, "maximum messages per subject exceeded");
@@ -72,9 +74,9 @@ static void a_full_subject_pushes_back_and_says_so(void **state)
 
 static void a_counter_answers_with_its_sum(void **state)
 {
-    struct world *w        = *state;
-    struct bus_header by   = {"Nats-Incr", "+5"};
-    struct bus_out out     = {.subject = "c.a", .headers = &by, .header_count = 1};
+    struct world *w      = *state;
+    struct bus_header by = {"Nats-Incr", "+5"};
+    struct bus_out out   = {.subject = "c.a", .headers = &by, .header_count = 1};
     struct probe p;
 
     world_stream(w, "C", "c.>", "\"allow_msg_counter\":true");
@@ -94,10 +96,10 @@ static void a_counter_answers_with_its_sum(void **state)
 
 static void what_is_too_large_is_never_sent(void **state)
 {
-    struct world *w = *state;
-    size_t size     = (1 << 20) + 1;
+    struct world *w           = *state;
+    size_t size               = (1 << 20) + 1;
     AUTO(mem_free) char *body = mem_array(size, 1);
-    struct bus_out out = {.subject = "s.a", .body = bytes_of(body, size)};
+    struct bus_out out        = {.subject = "s.a", .body = bytes_of(body, size)};
     struct probe p;
 
     world_stream(w, "S", "s.>", NULL);
@@ -112,7 +114,8 @@ static void what_is_too_large_is_never_sent(void **state)
 
 static void a_subject_that_is_none_is_never_sent(void **state)
 {
-    static const char *const bad[] = {"", "a b", "a..b", ".a", "a.", "a.*", ">", "a\r\nPUB x 0"};
+    static const char *const bad[] = {"",   "a b", "a..b", ".a",
+                                      "a.", "a.*", ">",    "a\r\nPUB x 0"};
     struct world *w                = *state;
     struct probe p;
 
@@ -122,10 +125,10 @@ static void a_subject_that_is_none_is_never_sent(void **state)
 
 static void a_batch_is_stored_whole(void **state)
 {
-    struct world *w       = *state;
-    struct bus_out outs[] = {{.subject = "s.a", .body = bytes_str("1")},
-                             {.subject = "s.b", .body = bytes_str("2")},
-                             {.subject = "s.c", .body = bytes_str("3")}};
+    struct world *w             = *state;
+    struct bus_out outs[]       = {{.subject = "s.a", .body = bytes_str("1")},
+                                   {.subject = "s.b", .body = bytes_str("2")},
+                                   {.subject = "s.c", .body = bytes_str("3")}};
     struct bus_expect expects[] = {{.seq = 0}, {.seq = BUS_ANY}, {.seq = 0}};
     struct probe p;
 
@@ -136,16 +139,17 @@ static void a_batch_is_stored_whole(void **state)
     assert_int_equal(p.err.kind, ERR_NONE);
     assert_int_equal(p.seq, 3);
 
-    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "S", .subject = "s.>"}), ERR_NONE);
+    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "S", .subject = "s.>"}),
+                     ERR_NONE);
     assert_int_equal(p.count, 3);
 }
 
 static void a_batch_of_which_one_is_refused_stores_nothing(void **state)
 {
-    struct world *w       = *state;
-    struct bus_out outs[] = {{.subject = "s.a", .body = bytes_str("1")},
-                             {.subject = "s.b", .body = bytes_str("2")},
-                             {.subject = "s.c", .body = bytes_str("3")}};
+    struct world *w             = *state;
+    struct bus_out outs[]       = {{.subject = "s.a", .body = bytes_str("1")},
+                                   {.subject = "s.b", .body = bytes_str("2")},
+                                   {.subject = "s.c", .body = bytes_str("3")}};
     struct bus_expect expects[] = {{.seq = 0}, {.seq = 77}, {.seq = 0}};
     struct probe p;
 
@@ -155,7 +159,8 @@ static void a_batch_of_which_one_is_refused_stores_nothing(void **state)
     probe_wait(w, &p);
     assert_int_equal(p.err.kind, ERR_CONFLICT);
 
-    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "S", .subject = "s.>"}), ERR_NONE);
+    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "S", .subject = "s.>"}),
+                     ERR_NONE);
     assert_int_equal(p.count, 0);
 }
 
@@ -175,7 +180,7 @@ static void a_batch_where_none_is_allowed_is_rejected(void **state)
 
 static void a_batch_of_one_is_a_message(void **state)
 {
-    struct world *w   = *state;
+    struct world *w    = *state;
     struct bus_out out = {.subject = "s.a"};
     struct probe p;
 
@@ -245,10 +250,10 @@ static void many_end(struct bus_op *op, struct err e)
 
 static void ten_thousand_messages_are_stored_in_order(void **state)
 {
-    struct world *w             = *state;
-    struct many_all all         = {.in_order = true};
+    struct world *w               = *state;
+    struct many_all all           = {.in_order = true};
     AUTO(mem_free) struct many *m = mem_array(MANY, sizeof(*m));
-    struct bus_out out          = {.subject = "s.a", .body = bytes_str("0123456789")};
+    struct bus_out out            = {.subject = "s.a", .body = bytes_str("0123456789")};
 
     world_stream(w, "S", "s.>", NULL);
     for (size_t n = 0; n < MANY; n++) {

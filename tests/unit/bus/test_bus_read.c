@@ -3,7 +3,8 @@
 static void fill(struct world *w, int count)
 {
     struct bus_header x = {"X-Test", "yes: \"it\" is"};
-    struct bus_out out  = {.subject = "s.a", .body = bytes_str("body"), .headers = &x, .header_count = 1};
+    struct bus_out out  = {
+         .subject = "s.a", .body = bytes_str("body"), .headers = &x, .header_count = 1};
     struct probe p;
 
     for (int n = 0; n < count; n++) {
@@ -86,8 +87,8 @@ static void a_read_goes_on_where_it_was_cut(void **state)
 
 static void a_thousand_messages_come_in_one_answer(void **state)
 {
-    struct world *w       = *state;
-    struct bus_read read  = {.stream = "S", .subject = "s.a", .max = 5000};
+    struct world *w      = *state;
+    struct bus_read read = {.stream = "S", .subject = "s.a", .max = 5000};
     struct bus_out outs[400];
     struct probe p;
 
@@ -142,26 +143,33 @@ static void a_stream_that_is_not_there_cannot_be_read_for_now(void **state)
     struct world *w = *state;
     struct probe p;
 
-    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "NO", .subject = "s.a"}), ERR_RETRY);
-    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "NO", .subject = "s.a", .leader = true}), ERR_ABSENT);
-    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "N.O", .subject = "s.a"}), ERR_REJECT);
-    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "S", .subject = "s.\"a"}), ERR_REJECT);
-    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "S", .subject = ""}), ERR_REJECT);
+    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "NO", .subject = "s.a"}),
+                     ERR_RETRY);
+    assert_int_equal(
+        probe_read(w, &p, &(struct bus_read){.stream = "NO", .subject = "s.a", .leader = true}),
+        ERR_ABSENT);
+    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "N.O", .subject = "s.a"}),
+                     ERR_REJECT);
+    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "S", .subject = "s.\"a"}),
+                     ERR_REJECT);
+    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "S", .subject = ""}),
+                     ERR_REJECT);
 }
 
 /* A stored message may look like a status: an empty body and a header of that name. */
 static void a_message_that_looks_like_a_status_is_a_message(void **state)
 {
-    struct world *w    = *state;
+    struct world *w     = *state;
     struct bus_header h = {"Status", "404"};
-    struct bus_out out = {.subject = "s.a", .headers = &h, .header_count = 1};
+    struct bus_out out  = {.subject = "s.a", .headers = &h, .header_count = 1};
     struct probe p;
 
     world_stream(w, "S", "s.>", NULL);
     probe_start(w, &p, 0);
     assert_false(failed(bus_publish(&p.op, &out, NULL, probe_next)));
     probe_wait(w, &p);
-    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "S", .subject = "s.a"}), ERR_NONE);
+    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "S", .subject = "s.a"}),
+                     ERR_NONE);
     assert_int_equal(p.count, 1);
     probe_start(w, &p, 0);
     assert_false(failed(bus_get_last(&p.op, "S", "s.a", probe_next)));
@@ -187,17 +195,19 @@ static void forge(void *self, struct bus_msg **msg)
 
     for (size_t n = 0; n < f->count; n++) {
         const struct piece *p = &f->pieces[n];
-        struct bus_header h[] = {{"Nats-Last-Sequence", p->last},
-                                 {"Nats-Num-Pending", p->pending},
-                                 {p->status ? "Status" : "Nats-Stream", p->status ? p->status : "F"},
-                                 {"Nats-Subject", "s.a"},
-                                 {"Nats-Sequence", p->seq},
-                                 {"Nats-Time-Stamp", "2026-01-01T00:00:00.123456789Z"}};
+        struct bus_header h[] = {
+            {"Nats-Last-Sequence", p->last},
+            {"Nats-Num-Pending", p->pending},
+            {p->status ? "Status" : "Nats-Stream", p->status ? p->status : "F"},
+            {"Nats-Subject", "s.a"},
+            {"Nats-Sequence", p->seq},
+            {"Nats-Time-Stamp", "2026-01-01T00:00:00.123456789Z"}};
         bus_answer(f->w->bus, *msg, bytes_of(NULL, 0), h, p->status ? 3 : 6);
     }
 }
 
-static int read_forged(struct world *w, struct probe *p, const struct piece *pieces, size_t count)
+static int read_forged(struct world *w, struct probe *p, const struct piece *pieces,
+                       size_t count)
 {
     struct forged f     = {w, pieces, count};
     struct bus_sub *sub = NULL;
@@ -210,14 +220,16 @@ static int read_forged(struct world *w, struct probe *p, const struct piece *pie
 
 static void a_lost_part_of_an_answer_is_not_a_short_read(void **state)
 {
-    static const struct piece whole[] = {{"1", "0", "1", NULL}, {"5", "1", "0", NULL}, {NULL, "5", "0", "204"}};
-    static const struct piece no_first[] = {{"5", "1", "0", NULL}, {NULL, "5", "0", "204"}};
-    static const struct piece no_middle[] = {{"1", "0", "2", NULL}, {"7", "5", "0", NULL}, {NULL, "7", "0", "204"}};
+    static const struct piece whole[] = {
+        {"1", "0", "1", NULL}, {"5", "1", "0", NULL}, {NULL, "5", "0", "204"}};
+    static const struct piece no_first[]  = {{"5", "1", "0", NULL}, {NULL, "5", "0", "204"}};
+    static const struct piece no_middle[] = {
+        {"1", "0", "2", NULL}, {"7", "5", "0", NULL}, {NULL, "7", "0", "204"}};
     static const struct piece no_last[] = {{"1", "0", "1", NULL}, {NULL, "5", "0", "204"}};
-    static const struct piece no_end[] = {{"1", "0", "1", NULL}};
-    static const struct piece odd[] = {{"1", "0", "1", NULL}, {NULL, "1", "0", "404"}};
-    static const struct piece cut[] = {{"1", "0", "9", NULL}, {NULL, "1", "9", "204"}};
-    struct world *w = *state;
+    static const struct piece no_end[]  = {{"1", "0", "1", NULL}};
+    static const struct piece odd[]     = {{"1", "0", "1", NULL}, {NULL, "1", "0", "404"}};
+    static const struct piece cut[]     = {{"1", "0", "9", NULL}, {NULL, "1", "9", "204"}};
+    struct world *w                     = *state;
     struct probe p;
 
     assert_int_equal(read_forged(w, &p, whole, 3), ERR_NONE);
@@ -243,7 +255,7 @@ static struct err keep_next(struct bus_op *op, const struct bus_reply *r)
 
 static void messages_may_be_taken_out_of_an_answer(void **state)
 {
-    struct world *w = *state;
+    struct world *w      = *state;
     struct bus_read read = {.stream = "S", .subject = "s.a"};
     struct probe p;
 

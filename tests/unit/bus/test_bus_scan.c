@@ -29,8 +29,20 @@ static void a_member_is_found_whatever_stands_around_it(void **state)
 
 static void what_is_not_there_is_not_found(void **state)
 {
-    static const char *const texts[] = {"", "[]", "{}", "{", "nonsense", "{\"b\":1}", "{\"b\":", "{\"b\"",
-                                        "{\"b", "{\"b\":[", "{\"b\":\"", "{\"b\":1,", "{\"b\":\"\\", "{\"b\":{\"a\":1}}"};
+    static const char *const texts[] = {"",
+                                        "[]",
+                                        "{}",
+                                        "{",
+                                        "nonsense",
+                                        "{\"b\":1}",
+                                        "{\"b\":",
+                                        "{\"b\"",
+                                        "{\"b",
+                                        "{\"b\":[",
+                                        "{\"b\":\"",
+                                        "{\"b\":1,",
+                                        "{\"b\":\"\\",
+                                        "{\"b\":{\"a\":1}}"};
     (void)state;
 
     for (size_t n = 0; n < sizeof(texts) / sizeof(*texts); n++)
@@ -77,7 +89,8 @@ static void a_string_is_unescaped_and_cut_to_fit(void **state)
     char text[32], small[4];
     (void)state;
 
-    assert_true(bus_scan_text(bytes_str("\"a\\\"b\\\\\\/\\n\\u00e4\\u20ac\""), text, sizeof(text)));
+    assert_true(
+        bus_scan_text(bytes_str("\"a\\\"b\\\\\\/\\n\\u00e4\\u20ac\""), text, sizeof(text)));
     assert_string_equal(text, "a\"b\\/\n\xc3\xa4\xe2\x82\xac");
     assert_false(bus_scan_text(bytes_str("\"abcdef\""), small, sizeof(small)));
     assert_string_equal(small, "abc");

@@ -30,12 +30,15 @@ static void on_job(void *self, struct bus_msg **msg)
 
 static void begin(struct world *w, struct owner *o)
 {
-    struct bus_consume consume = {.stream = "J", .consumer = "pool", .on_msg = on_job, .self = o};
+    struct bus_consume consume = {
+        .stream = "J", .consumer = "pool", .on_msg = on_job, .self = o};
     char config[128];
     struct probe p;
 
     world_stream(w, "J", "j.>", "\"retention\":\"workqueue\"");
-    snprintf(config, sizeof(config), "{\"ack_policy\":\"explicit\",\"ack_wait\":%d000000,\"max_deliver\":-1}", ACK_WAIT_MS);
+    snprintf(config, sizeof(config),
+             "{\"ack_policy\":\"explicit\",\"ack_wait\":%d000000,\"max_deliver\":-1}",
+             ACK_WAIT_MS);
     probe_start(w, &p, 0);
     assert_false(failed(bus_consumer_make(&p.op, "J", "pool", bytes_str(config), probe_next)));
     probe_wait(w, &p);
@@ -58,7 +61,8 @@ static uint64_t left(struct world *w)
 {
     struct probe p;
 
-    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "J", .subject = "j.>"}), ERR_NONE);
+    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "J", .subject = "j.>"}),
+                     ERR_NONE);
     return p.count;
 }
 
@@ -85,7 +89,8 @@ static void what_may_work_later_comes_again_after_a_while(void **state)
         bus_settle(o.w->bus, &o.msg, err_of(kinds[n], "test"));
         assert_true(world_counts(o.w, &o.count, n + 2));
         assert_int_equal(o.deliveries, n + 2);
-        assert_in_range(o.at - since, (125u << n) - 20, (250u << n) + 600); /* back-off, half of it jitter */
+        assert_in_range(o.at - since, (125u << n) - 20,
+                        (250u << n) + 600); /* back-off, half of it jitter */
     }
     end(&o);
 }

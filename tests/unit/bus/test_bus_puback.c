@@ -5,43 +5,49 @@
 
 #include <cmocka.h>
 
-#include "bus/bus_ack.h"
+#include "bus/bus_puback.h"
 
 static void a_puback_tells_its_sequence(void **state)
 {
-    struct bus_ack ack;
+    struct bus_puback ack;
     (void)state;
 
-    assert_true(bus_ack_read(bytes_str("{\"stream\":\"S\",\"seq\":42}"), &ack));
+    assert_true(bus_puback_read(bytes_str("{\"stream\":\"S\",\"seq\":42}"), &ack));
     assert_int_equal(ack.seq, 42);
     assert_int_equal(ack.code, 0);
     assert_false(ack.duplicate);
 
-    assert_true(bus_ack_read(bytes_str("{\"stream\":\"S\", \"domain\":\"hub\", \"duplicate\":true,\"seq\":1}"), &ack));
+    assert_true(bus_puback_read(
+        bytes_str("{\"stream\":\"S\", \"domain\":\"hub\", \"duplicate\":true,\"seq\":1}"),
+        &ack));
     assert_true(ack.duplicate);
-    assert_true(bus_ack_read(bytes_str("{\"stream\":\"S\",\"seq\":9,\"batch\":\"x\",\"count\":3}"), &ack));
+    assert_true(bus_puback_read(
+        bytes_str("{\"stream\":\"S\",\"seq\":9,\"batch\":\"x\",\"count\":3}"), &ack));
     assert_int_equal(ack.seq, 9);
 }
 
 static void a_counter_tells_its_sum(void **state)
 {
-    struct bus_ack ack;
+    struct bus_puback ack;
     (void)state;
 
-    assert_true(bus_ack_read(bytes_str("{\"stream\":\"C\",\"seq\":1,\"val\":\"-17\"}"), &ack));
+    assert_true(
+        bus_puback_read(bytes_str("{\"stream\":\"C\",\"seq\":1,\"val\":\"-17\"}"), &ack));
     assert_int_equal(ack.value, -17);
-    assert_true(bus_ack_read(bytes_str("{\"stream\":\"C\",\"seq\":1,\"val\":\"99999999999999999999\"}"), &ack));
+    assert_true(bus_puback_read(
+        bytes_str("{\"stream\":\"C\",\"seq\":1,\"val\":\"99999999999999999999\"}"), &ack));
     assert_int_equal(ack.value, 0);
 }
 
 static void a_refusal_tells_code_and_words(void **state)
 {
-    struct bus_ack ack;
+    struct bus_puback ack;
     (void)state;
 
-    assert_true(bus_ack_read(bytes_str("{\"error\":{\"code\":400,\"err_code\":10071,"
-                                       "\"description\":\"wrong last sequence: 5\"},\"stream\":\"S\",\"seq\":0}"),
-                             &ack));
+    assert_true(bus_puback_read(
+        bytes_str("{\"error\":{\"code\":400,\"err_code\":10071,"
+                  "\"description\":\"wrong last sequence: 5\"},\"stream\":\"S\",\"seq\":0}"),
+        &ack));
     assert_int_equal(ack.code, 400);
     assert_int_equal(ack.err_code, 10071);
     assert_string_equal(ack.text, "wrong last sequence: 5");
@@ -49,13 +55,19 @@ static void a_refusal_tells_code_and_words(void **state)
 
 static void what_is_no_answer_is_not_read(void **state)
 {
-    static const char *const texts[] = {"", "+OK", "[]", "{\"seq\":1", "{\"error\":{}}", "{\"error\":\"no\"}",
-                                        "{\"error\":{\"code\":0}}", "{\"error\":{\"code\":400"};
-    struct bus_ack ack;
+    static const char *const texts[] = {"",
+                                        "+OK",
+                                        "[]",
+                                        "{\"seq\":1",
+                                        "{\"error\":{}}",
+                                        "{\"error\":\"no\"}",
+                                        "{\"error\":{\"code\":0}}",
+                                        "{\"error\":{\"code\":400"};
+    struct bus_puback ack;
     (void)state;
 
     for (size_t n = 0; n < sizeof(texts) / sizeof(*texts); n++)
-        assert_false(bus_ack_read(bytes_str(texts[n]), &ack));
+        assert_false(bus_puback_read(bytes_str(texts[n]), &ack));
 }
 
 static void each_refusal_has_its_fate(void **state)
@@ -68,16 +80,16 @@ static void each_refusal_has_its_fate(void **state)
         {400, 10164, ERR_RETRY, ERR_RETRY},       /* somebody else is in flight */
         {503, 10163, ERR_RETRY, ERR_RETRY},
         {409, 10158, ERR_RETRY, ERR_RETRY},
-        {503, 10077, ERR_FULL, ERR_FULL},   /* maximum messages, bytes, per subject */
-        {500, 10047, ERR_FULL, ERR_FULL},   /* no storage */
-        {500, 10028, ERR_FULL, ERR_FULL},   /* no memory */
-        {400, 10122, ERR_FULL, ERR_FULL},   /* max_bytes of the account */
+        {503, 10077, ERR_FULL, ERR_FULL}, /* maximum messages, bytes, per subject */
+        {500, 10047, ERR_FULL, ERR_FULL}, /* no storage */
+        {500, 10028, ERR_FULL, ERR_FULL}, /* no memory */
+        {400, 10122, ERR_FULL, ERR_FULL}, /* max_bytes of the account */
         {400, 10002, ERR_FULL, ERR_FULL},
         {400, 10026, ERR_FULL, ERR_FULL},
         {400, 10027, ERR_FULL, ERR_FULL},
-        {404, 10059, ERR_RETRY, ERR_ABSENT}, /* no such stream */
-        {404, 10014, ERR_RETRY, ERR_ABSENT}, /* no such consumer */
-        {404, 10037, ERR_ABSENT, ERR_ABSENT},/* no such message */
+        {404, 10059, ERR_RETRY, ERR_ABSENT},  /* no such stream */
+        {404, 10014, ERR_RETRY, ERR_ABSENT},  /* no such consumer */
+        {404, 10037, ERR_ABSENT, ERR_ABSENT}, /* no such message */
         {400, 10043, ERR_ABSENT, ERR_ABSENT},
         {503, 10008, ERR_RETRY, ERR_RETRY},
         {503, 10023, ERR_RETRY, ERR_RETRY},
@@ -99,17 +111,22 @@ static void each_refusal_has_its_fate(void **state)
     (void)state;
 
     for (size_t n = 0; n < sizeof(cases) / sizeof(*cases); n++) {
-        assert_int_equal(bus_ack_kind(BUS_ACK_PUBLISH, cases[n].code, cases[n].err_code), cases[n].publish);
-        assert_int_equal(bus_ack_kind(BUS_ACK_API, cases[n].code, cases[n].err_code), cases[n].api);
+        assert_int_equal(
+            bus_puback_kind(BUS_PUBACK_OF_PUBLISH, cases[n].code, cases[n].err_code),
+            cases[n].publish);
+        assert_int_equal(bus_puback_kind(BUS_PUBACK_OF_API, cases[n].code, cases[n].err_code),
+                         cases[n].api);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_puback_tells_its_sequence), cmocka_unit_test(a_counter_tells_its_sum),
-        cmocka_unit_test(a_refusal_tells_code_and_words), cmocka_unit_test(what_is_no_answer_is_not_read),
+        cmocka_unit_test(a_puback_tells_its_sequence),
+        cmocka_unit_test(a_counter_tells_its_sum),
+        cmocka_unit_test(a_refusal_tells_code_and_words),
+        cmocka_unit_test(what_is_no_answer_is_not_read),
         cmocka_unit_test(each_refusal_has_its_fate),
     };
-    return cmocka_run_group_tests_name("bus_ack", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("bus_puback", tests, NULL, NULL);
 }

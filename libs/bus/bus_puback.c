@@ -1,4 +1,4 @@
-#include "bus/bus_ack.h"
+#include "bus/bus_puback.h"
 
 #include "bus/bus_scan.h"
 
@@ -10,7 +10,7 @@ static void number(struct bytes value, int32_t *ret)
         *ret = (int32_t)n;
 }
 
-static bool read_error(struct bytes json, struct bus_ack *ack)
+static bool read_error(struct bytes json, struct bus_puback *ack)
 {
     struct bus_scan s;
     struct bytes name, value;
@@ -37,16 +37,16 @@ static void read_value(struct bytes value, int64_t *ret)
         (void)bus_scan_i64(bytes_str(text), ret);
 }
 
-bool bus_ack_read(struct bytes json, struct bus_ack *ret)
+bool bus_puback_read(struct bytes json, struct bus_puback *ret)
 {
     struct bus_scan s;
     struct bytes name, value;
 
-    ret->seq = 0;
+    ret->seq   = 0;
     ret->value = 0;
     ret->code = ret->err_code = 0;
-    ret->duplicate = false;
-    ret->text[0]   = '\0';
+    ret->duplicate            = false;
+    ret->text[0]              = '\0';
     if (!bus_scan_open(&s, json))
         return false;
     while (bus_scan_next(&s, &name, &value)) {
@@ -99,11 +99,11 @@ enum {
 
 /* By code, for the many that have no fate of their own.  500 of the API is mostly "your configuration
    is invalid"; 500 to a publish is a server that cannot now. */
-static enum err_kind kind_by_code(enum bus_ack_asked asked, int32_t code)
+static enum err_kind kind_by_code(enum bus_puback_asked asked, int32_t code)
 {
     switch (code) {
     case 404:
-        return asked == BUS_ACK_PUBLISH ? ERR_RETRY : ERR_ABSENT;
+        return asked == BUS_PUBACK_OF_PUBLISH ? ERR_RETRY : ERR_ABSENT;
     case 408:
     case 429:
     case 503:
@@ -111,13 +111,13 @@ static enum err_kind kind_by_code(enum bus_ack_asked asked, int32_t code)
     case 409:
         return ERR_CONFLICT;
     case 500:
-        return asked == BUS_ACK_PUBLISH ? ERR_RETRY : ERR_REJECT;
+        return asked == BUS_PUBACK_OF_PUBLISH ? ERR_RETRY : ERR_REJECT;
     default:
         return ERR_REJECT;
     }
 }
 
-enum err_kind bus_ack_kind(enum bus_ack_asked asked, int32_t code, int32_t err_code)
+enum err_kind bus_puback_kind(enum bus_puback_asked asked, int32_t code, int32_t err_code)
 {
     switch (err_code) {
     case WRONG_LAST_SEQUENCE:

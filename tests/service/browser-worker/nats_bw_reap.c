@@ -1,0 +1,449 @@
+#include "bw_reap.h"
+
+#include "nats_rig.h"
+#include "sim_rig.h"
+
+#include "base/log.h"
+#include "bw.h"
+#include "bw_upstream.h"
+#include "json/json.h"
+#include "wire/wire_journal.h"
+
+enum { OP_MAGIC = 0x6f707321 };
+
+const struct bw_driver bw_webdriver = {.name = "webdriver"};
+
+static struct nats_rig rig;
+static struct sim_rig sim;
+static pid_t worker;
+static char acme_run[ID_SIZE];
+
+/* ---- the worker: nothing of it but the reaper ----------------------------------------------------------- */
+
+static uint64_t tick(void *self, uint64_t now)
+{
+    struct bw *bw = self;
+
+    return bw_reaper_tick(bw->reaper, now);
+}
+
+static void run_worker(void)
+{
+    static char *argv[]           = {"reaper", NULL};
+    const struct bw_config config = {
+        .reap_ms = 300, .response_max = 1 << 20, .page_max = 1 << 20};
+    const struct svc_about about = {.name = "sluice-browser-worker", .summary = "reaps"};
+
+    setenv("NATS_URL", rig.url, 1);
+    setenv("SLUICE_HTTP", "off", 1);
+    setenv("SIM_KEY", "k", 1);
+    if (!getenv("RIG_SHOW"))
+        setenv("LOG_LEVEL", "error", 1);
+    struct svc *svc = svc_new(&about, 1, argv);
+    struct bw bw    = {.svc = svc, .bus = svc_bus(svc), .config = &config};
+
+    if (failed(http_open(&bw.http, svc_loop(svc), &(struct http_config){0})))
+        _exit(9);
+    bw.drivers   = (struct bw_drivers){svc_loop(svc), bw.http};
+    bw.permits   = bw_permits_new(bw.bus);
+    bw.upstreams = bw_upstreams_new(bw.bus);
+    bw.reaper    = bw_reaper_new(&bw);
+    svc_tick(svc, tick, &bw);
+    int status = svc_run(svc);
+    bw_reaper_free(&bw.reaper);
+    bw_upstreams_free(&bw.upstreams);
+    bw_permits_free(&bw.permits);
+    http_free(&bw.http);
+    svc_free(&svc);
+    exit(status);
+}
+
+/* ---- from outside ------------------------------------------------------------------------------------------ */
+
+struct op {
+    struct bus_op op;
+    struct err err;
+    struct buf body;
+    bool ended;
+};
+
+static struct err op_next(struct bus_op *op, const struct bus_reply *reply)
+{
+    struct op *o = SELF(struct op, OP_MAGIC, op);
+
+    buf_add(&o->body, reply->body.at, reply->body.len);
+    return failed(reply->err) ? reply->err : bus_op_done(op);
+}
+
+static void op_end(struct bus_op *op, struct err e)
+{
+    struct op *o = SELF(struct op, OP_MAGIC, op);
+
+    o->err   = e;
+    o->ended = true;
+}
+
+static void begin(struct op *o)
+{
+    *o = (struct op){0};
+    buf_init(&o->body, 1 << 16);
+    uv_update_time(&rig.loop);
+    bus_op_start(rig.bus, &o->op, OP_MAGIC, "outside", 0, op_end);
+}
+
+static void end_well(struct op *o)
+{
+    NATS_RIG_WAIT(&rig, o->ended);
+    if (failed(o->err)) {
+        char text[128];
+        fail_msg("%s", err_text(o->err, text, sizeof text));
+    }
+}
+
+static void put(const char *bucket, const char *key, const char *value)
+{
+    const struct bus_expect whatever = {.seq = BUS_ANY};
+
+    for (unsigned tries = 0;; tries++) {
+        struct op o;
+        begin(&o);
+        (void)bus_kv_put(&o.op, bucket, key, bytes_str(value), &whatever, op_next);
+        NATS_RIG_WAIT(&rig, o.ended);
+        buf_deinit(&o.body);
+        if (!failed(o.err))
+            return;
+        assert_true(tries < 100); /* the worker makes the streams */
+        NATS_RIG_UNTIL(&rig, false, 50);
+    }
+}
+
+static void append(const char *run, struct entry *e)
+{
+    struct entry_header headers[ENTRY_HEADERS_MAX];
+    struct bus_header out_headers[ENTRY_HEADERS_MAX];
+    struct arena *arena = arena_new();
+    char subject[SUBJECT_SIZE];
+    struct buf body;
+    struct op o;
+
+    buf_init(&body, 1 << 16);
+    assert_false(failed(wire_write_entry(e, &body)));
+    size_t count = wire_entry_headers(e, arena, headers);
+    for (size_t i = 0; i < count; i++)
+        out_headers[i] = (struct bus_header){headers[i].name, headers[i].value};
+    const struct bus_out out = {subject_journal(subject, "acme", run), buf_bytes(&body),
+                                out_headers, count};
+    begin(&o);
+    (void)bus_publish(&o.op, &out, NULL, op_next);
+    end_well(&o);
+    buf_deinit(&o.body);
+    buf_deinit(&body);
+    arena_free(&arena);
+}
+
+static void plan_run(char run[ID_SIZE])
+{
+    struct entry plan;
+
+    id_new(clk_wall_ms(), run);
+    entry_init(&plan, ENTRY_PLAN);
+    plan.plan.tenant    = "acme";
+    plan.plan.run       = run;
+    plan.plan.flow_name = "f";
+    plan.plan.flow      = bytes_str("{\"steps\":[]}");
+    plan.plan.lane      = "standard";
+    plan.plan.pool      = "default";
+    append(run, &plan);
+}
+
+static void holder_adds(const char *run, enum entry_kind kind)
+{
+    struct entry e;
+
+    entry_init(&e, kind);
+    e.wake       = 1;
+    e.token      = 7;
+    e.job        = 1;
+    e.worker     = "w-1";
+    e.waiting.on = ON_TIMER;
+    e.end.status = STATUS_DONE;
+    append(run, &e);
+}
+
+struct session {
+    char key[80], remote_id[128];
+};
+
+/* A session at the simulator. */
+static void open_session(struct session *s)
+{
+    struct sockaddr_in at       = {.sin_family      = AF_INET,
+                                   .sin_port        = htons((uint16_t)sim.port),
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    static const char REQUEST[] = "POST /v1/web/session HTTP/1.1\r\nHost: sim\r\nConnection: "
+                                  "close\r\nX_MULTION_API_KEY: k\r\n"
+                                  "Content-Length: 27\r\n\r\n{\"url\":\"https://a.example\"} ";
+    char answer[2048]           = "", id[ID_SIZE];
+    size_t len                  = 0;
+    int fd                      = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(write(fd, REQUEST, sizeof REQUEST - 1), (ssize_t)sizeof REQUEST - 1);
+    for (ssize_t n; (n = read(fd, answer + len, sizeof answer - 1 - len)) > 0;)
+        len += (size_t)n;
+    close(fd);
+    const char *from = strstr(answer, "\"session_id\":\"");
+    assert_non_null(from);
+    from += strlen("\"session_id\":\"");
+    assert_true(str_copy_n(s->remote_id, sizeof s->remote_id, from, strcspn(from, "\"")));
+    id_new(clk_wall_ms(), id);
+    str_format(s->key, sizeof s->key, "acme.s%s", id);
+}
+
+/* age_s, expires_s: before and after now. */
+static void record(const struct session *s, const char *status, const char *run, bool is_free,
+                   int age_s, int expires_s)
+{
+    char value[1024], updated[40], expires[40];
+    int64_t now = clk_wall_ms();
+
+    str_format(
+        value, sizeof value,
+        "{\"v\":1,\"status\":\"%s\",\"owner\":{\"run\":\"%s\",\"token\":\"0000000000000007\"},"
+        "\"free\":%s,"
+        "\"tenant\":\"acme\",\"workflow\":\"%s\",\"run\":\"%s\",\"upstream\":\"sim\","
+        "\"endpoint\":\"\","
+        "\"remote_id\":\"%s\",\"last_step\":\"cart\",\"expires_at\":%s%s%s,\"last_updated_at\":"
+        "\"%s\"}",
+        status, run, is_free ? "true" : "false", run, run, s->remote_id, expires_s ? "\"" : "",
+        expires_s ? str_time_text(now + expires_s * 1000, expires, sizeof expires) : "null",
+        expires_s ? "\"" : "", str_time_text(now - age_s * 1000, updated, sizeof updated));
+    put(BUCKET_SESSIONS, s->key, value);
+}
+
+static bool status_is(const struct session *s, const char *status)
+{
+    struct json *doc = NULL;
+    char why[JSON_WHY_SIZE];
+    struct op o;
+
+    begin(&o);
+    (void)bus_kv_get(&o.op, BUCKET_SESSIONS, s->key, op_next);
+    end_well(&o);
+    assert_false(failed(json_parse(&doc, buf_bytes(&o.body), why, sizeof why)));
+    bool is = str_equal(json_str(json_get(doc, "status")), status);
+    assert_string_equal(json_str(json_get(doc, "last_step")),
+                        "cart"); /* what it does not know it keeps */
+    json_free(&doc);
+    buf_deinit(&o.body);
+    return is;
+}
+
+static void wait_status(const struct session *s, const char *status)
+{
+    for (uint64_t end = clk_mono_ms() + NATS_RIG_MS; !status_is(s, status);) {
+        if (clk_mono_ms() >= end)
+            fail_msg("%s is not %s", s->key, status);
+        NATS_RIG_UNTIL(&rig, false, 20);
+    }
+}
+
+static bool place_ended(const struct session *s)
+{
+    for (size_t i = 0; i < rig.reports; i++)
+        if (rig.report[i].session_closed &&
+            str_equal(rig.report[i].session, strchr(s->key, '.') + 1))
+            return true;
+    return false;
+}
+
+static bool at_upstream(const struct session *s)
+{
+    struct json *record_    = sim_rig_call(&sim, "GET", "/_sim/record", "");
+    const struct json *left = json_get(json_get(record_, "sessions"), "left");
+    bool there              = false;
+
+    for (size_t i = 0; i < json_count(left); i++)
+        there = there || str_equal(json_str(json_at(left, i)), s->remote_id);
+    json_free(&record_);
+    return there;
+}
+
+/* Long enough for some sweeps. */
+static void let_it_sweep(void)
+{
+    int64_t lists = sim_rig_number(&sim, "calls", "list", "arrived");
+
+    for (uint64_t end = clk_mono_ms() + NATS_RIG_MS;
+         sim_rig_number(&sim, "calls", "list", "arrived") < lists + 3;) {
+        assert_true(clk_mono_ms() < end);
+        NATS_RIG_UNTIL(&rig, false, 20);
+    }
+    rig.asks = rig.reports = 0; /* there is room for so many */
+}
+
+static int anew(void **state)
+{
+    char value[256];
+
+    (void)state;
+    sim_rig_start(&sim, "{\"latency\":{\"default\":{\"min\":1,\"max\":2}}}");
+    nats_rig_start(&rig);
+    worker = fork();
+    if (worker == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        run_worker();
+    }
+    nats_rig_limiter(&rig);
+    str_format(value, sizeof value, "{\"url\":\"%s\",\"key\":{\"env\":\"SIM_KEY\"}}", sim.url);
+    put(BUCKET_UPSTREAMS, "sim", value);
+    plan_run(acme_run);
+    return 0;
+}
+
+static int over(void **state)
+{
+    int status = 0;
+
+    (void)state;
+    kill(worker, SIGTERM);
+    assert_int_equal(waitpid(worker, &status, 0), worker);
+    nats_rig_end(&rig);
+    sim_rig_end(&sim);
+    assert_true(WIFEXITED(status) &&
+                WEXITSTATUS(status) == 0); /* no leak, and it went in order */
+    return 0;
+}
+
+/* ---- the promises ---------------------------------------------------------------------------------------------- */
+
+static void a_kept_session_past_its_time_is_closed(void **state)
+{
+    struct session s, kept;
+
+    (void)state;
+    open_session(&s);
+    open_session(&kept);
+    record(&kept, "active", acme_run, true, 3600, 3600);
+    record(&s, "active", acme_run, true, 3600, -1);
+    wait_status(&s, "completed");
+    assert_false(at_upstream(&s));
+    NATS_RIG_WAIT(&rig, place_ended(&s));
+    let_it_sweep();
+    assert_true(status_is(&kept, "active") && at_upstream(&kept));
+}
+
+static void what_the_upstream_forgot_is_expired(void **state)
+{
+    struct session kept, failed_, waiting;
+
+    (void)state;
+    holder_adds(acme_run, ENTRY_LEASED);
+    holder_adds(acme_run, ENTRY_WAITING);
+    open_session(&kept);
+    open_session(&failed_);
+    open_session(&waiting);
+    sim_rig_say(&sim, "POST", "/_sim/expire", "{\"session\":\"*\"}");
+    record(&kept, "active", acme_run, true, 0, 3600);
+    record(&failed_, "failed", acme_run, false, 0, 0);
+    record(&waiting, "active", acme_run, false, 0, 0);
+    wait_status(&kept, "expired");
+    wait_status(&failed_, "expired");
+    wait_status(&waiting, "expired");
+    NATS_RIG_WAIT(&rig, place_ended(&kept) && place_ended(&failed_) && place_ended(&waiting));
+    assert_int_equal(sim_rig_number(&sim, "calls", "close", "arrived"), 0);
+}
+
+static void a_living_runs_session_is_never_touched(void **state)
+{
+    struct session there, gone;
+
+    (void)state;
+    holder_adds(acme_run, ENTRY_LEASED);
+    open_session(&gone);
+    sim_rig_say(&sim, "POST", "/_sim/expire", "{\"session\":\"*\"}");
+    open_session(&there);
+    record(&there, "active", acme_run, false, 3600, 0);
+    record(&gone, "active", acme_run, false, 3600, 0);
+    let_it_sweep();
+    assert_true(status_is(&there, "active") && status_is(&gone, "active"));
+    assert_true(at_upstream(&there));
+}
+
+static void an_unconfirmed_close_is_done_again(void **state)
+{
+    struct session s;
+
+    (void)state;
+    open_session(&s);
+    sim_rig_say(&sim, "POST", "/_sim/faults", "{\"fault\":\"500\",\"endpoint\":\"close\"}");
+    record(&s, "failed", acme_run, false, 3600, 0);
+    wait_status(&s, "closing"); /* the first is refused … */
+    assert_true(at_upstream(&s));
+    record(&s, "closing", acme_run, false, 3600, 0); /* … and time passes */
+    wait_status(&s, "completed");
+    assert_false(at_upstream(&s));
+    NATS_RIG_WAIT(&rig, place_ended(&s));
+}
+
+static void a_session_of_nobody_we_know_is_left_alone(void **state)
+{
+    struct session ours;
+
+    (void)state;
+    sim_rig_say(&sim, "POST", "/_sim/foreign", "{\"count\":3}");
+    open_session(&ours);
+    record(&ours, "active", acme_run, true, 3600, 3600);
+    let_it_sweep();
+    struct json *record_ = sim_rig_call(&sim, "GET", "/_sim/record", "");
+    assert_int_equal(json_count(json_get(record_, "violations")), 0);
+    json_free(&record_);
+    assert_true(status_is(&ours, "active"));
+}
+
+/* The journal of a run that ended weeks ago is gone; its session is not. */
+static void what_a_forgotten_run_left_is_closed(void **state)
+{
+    struct session s;
+    char run[ID_SIZE];
+
+    (void)state;
+    id_new(clk_wall_ms(), run);
+    open_session(&s);
+    record(&s, "active", run, false, 3600, 0);
+    wait_status(&s, "completed");
+    assert_false(at_upstream(&s));
+}
+
+static void without_a_permit_nothing_is_asked(void **state)
+{
+    struct session s;
+
+    (void)state;
+    rig.way = LIMITER_REFUSES;
+    open_session(&s);
+    record(&s, "active", acme_run, true, 3600, -1);
+    NATS_RIG_WAIT(&rig, rig.asks >= 4);
+    assert_int_equal(sim_rig_number(&sim, "calls", "close", "arrived"), 0);
+    assert_int_equal(sim_rig_number(&sim, "calls", "list", "arrived"), 0);
+    rig.asks = 0;
+    rig.way  = LIMITER_GRANTS;
+    record(&s, "active", acme_run, true, 3600, -1);
+    wait_status(&s, "completed");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, anew, over)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_kept_session_past_its_time_is_closed),
+        TEST(what_the_upstream_forgot_is_expired),
+        TEST(a_living_runs_session_is_never_touched),
+        TEST(an_unconfirmed_close_is_done_again),
+        TEST(a_session_of_nobody_we_know_is_left_alone),
+        TEST(what_a_forgotten_run_left_is_closed),
+        TEST(without_a_permit_nothing_is_asked),
+    };
+    return cmocka_run_group_tests_name("bw_reap", tests, NULL, NULL);
+}

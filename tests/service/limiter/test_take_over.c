@@ -1,0 +1,314 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "judge.h"
+
+/*
+ * Real processes: leaders are killed and frozen under load, and the grant log is recomputed: at no
+ * record of it was a limit exceeded.
+ */
+
+enum { ASKERS = 60, PER_S = 400, BURST = 40, IN_FLIGHT = 20, SESSIONS = 6, KILLS = 5 };
+
+#define UPSTREAM \
+    "{\"driver\":\"agent\",\"url\":\"http://127.0.0.1:1\",\"rate\":{\"per_s\":400,\"burst\":40}," \
+    "\"in_flight\":20,\"sessions\":6}"
+
+enum phase { IDLE, ASKING, CALLING };
+
+/* Who asks for a permit, holds it for a while, and returns it; every third opens and closes sessions. */
+struct asker {
+    enum phase phase;
+    char id[ID_SIZE], session[ID_SIZE + 1];
+    bool opened, closing;
+    uint64_t until, asked;
+};
+
+struct load {
+    struct world world;
+    struct nc *nc, *ear; /* askers; the judge */
+    struct judge judge;
+    struct asker askers[ASKERS];
+    struct buf body;
+    uint64_t granted, refused, repeated, unexpected;
+    unsigned dice;
+};
+
+static unsigned roll(struct load *l, unsigned below)
+{
+    l->dice = l->dice * 1103515245 + 12345;
+    return (l->dice >> 16) % below;
+}
+
+static void send_ask(struct load *l, unsigned n)
+{
+    struct asker *a       = &l->askers[n];
+    struct permit_ask ask = {.lane        = (enum lane)(n % LANES),
+                             .key_count   = 1,
+                             .wait_ms     = 2000,
+                             .lifetime_ms = 600000};
+    struct permit_key *k  = &ask.keys[0];
+    char reply[64];
+
+    snprintf(ask.id, sizeof(ask.id), "%s", a->id);
+    snprintf(ask.tenant, sizeof(ask.tenant), "t%u", n % 7);
+    snprintf(k->name, sizeof(k->name), "up");
+    k->rate = k->in_flight = true;
+    if (n % 3 == 0) {
+        snprintf(ask.session, sizeof(ask.session), "%s", a->session);
+        k->session_open = !a->opened;
+        k->close        = a->closing;
+        k->session_use  = a->opened && !a->closing;
+    }
+    buf_clear(&l->body);
+    wire_write_permit_ask(&ask, &l->body);
+    snprintf(reply, sizeof(reply), "_INBOX.asker.%u", n);
+    nc_pub(l->nc, "sluice.permit.up", reply, l->body.at, l->body.len);
+    a->asked = now_ms();
+}
+
+static void ask(struct load *l, unsigned n)
+{
+    struct asker *a = &l->askers[n];
+
+    id_new((int64_t)now_ms(), a->id);
+    if (n % 3 == 0 && !a->opened)
+        snprintf(a->session, sizeof(a->session), "s%s", a->id);
+    a->closing = a->opened && roll(l, 3) == 0;
+    a->phase   = ASKING;
+    send_ask(l, n);
+}
+
+static void give_back(struct load *l, unsigned n)
+{
+    struct asker *a        = &l->askers[n];
+    struct permit_report r = {.status = 200, .call_class = CALL_OK, .name = "up"};
+    char reply[64];
+
+    snprintf(r.id, sizeof(r.id), "%s", a->id);
+    if (n % 3 == 0) {
+        snprintf(r.session, sizeof(r.session), "%s", a->session);
+        r.session_opened = !a->opened;
+        r.session_closed = a->closing;
+    }
+    a->opened = n % 3 == 0 && !a->closing;
+    buf_clear(&l->body);
+    wire_write_permit_report(&r, &l->body);
+    /* What ends a session is confirmed; here its answer is not waited for: the judge looks at limits. */
+    snprintf(reply, sizeof(reply), "_INBOX.confirm.%u", n);
+    nc_pub(l->nc, "sluice.permit.up", r.session_closed ? reply : NULL, l->body.at, l->body.len);
+    a->phase = IDLE;
+    a->until = now_ms() + roll(l, 10);
+}
+
+static void hear(struct load *l, const struct nc_msg *m)
+{
+    unsigned n = 0;
+    struct permit_grant g;
+
+    if (sscanf(m->subject, "_INBOX.asker.%u", &n) != 1)
+        return;
+
+    struct asker *a = &l->askers[n];
+
+    if (failed(wire_read_permit_grant(&g, bytes_of(m->body, m->len))) || a->phase != ASKING ||
+        strcmp(g.id, a->id) != 0) {
+        l->unexpected++;
+        return;
+    }
+    a->phase = g.ok ? CALLING : IDLE;
+    a->until = now_ms() + (g.ok ? roll(l, 20) : g.retry_after_ms < 200 ? g.retry_after_ms : 200);
+    if (g.ok)
+        l->granted++;
+    else
+        l->refused++;
+}
+
+static void go_on(struct load *l, unsigned n)
+{
+    struct asker *a = &l->askers[n];
+    uint64_t now    = now_ms();
+
+    if (a->phase == IDLE && now >= a->until)
+        ask(l, n);
+    else if (a->phase == CALLING && now >= a->until)
+        give_back(l, n);
+    else if (a->phase == ASKING && now > a->asked + 2500) {
+        l->repeated++;
+        send_ask(l, n); /* the same id */
+    }
+}
+
+static void run(struct load *l, uint64_t ms)
+{
+    struct nc_msg m;
+
+    for (uint64_t until = now_ms() + ms; now_ms() < until;) {
+        for (unsigned n = 0; n < ASKERS; n++)
+            go_on(l, n);
+        while (nc_next(l->nc, 1, &m))
+            hear(l, &m);
+        while (nc_next(l->ear, 0, &m))
+            if (m.sid == JUDGE_SID)
+                judge_batch(&l->judge, &m);
+    }
+}
+
+static void begin(struct load *l)
+{
+    memset(l, 0, sizeof(*l));
+    l->dice = (unsigned)now_ms();
+    printf("seed %u\n", l->dice);
+    buf_init(&l->body, 65536);
+    world_open(&l->world);
+    world_limiter(&l->world, 0, NULL);
+    l->nc  = nc_open(l->world.port);
+    l->ear = nc_open(l->world.port);
+    assert_true(world_ready(l->nc, "up", UPSTREAM));
+    world_limiter(&l->world, 1, NULL);
+    judge_init(&l->judge);
+    l->judge.per_s     = PER_S;
+    l->judge.burst     = BURST;
+    l->judge.in_flight = IN_FLIGHT;
+    l->judge.sessions  = SESSIONS;
+    judge_follow(l->ear);
+    nc_sub(l->nc, "_INBOX.asker.*", 1);
+    nc_sub(l->nc, "_INBOX.confirm.*", 2);
+}
+
+static void end(struct load *l)
+{
+    bool gap = l->judge.gap, good = judge_verdict(&l->judge);
+
+    printf("askers: %llu granted, %llu refused, %llu repeated, %llu late answers\n",
+           (unsigned long long)l->granted, (unsigned long long)l->refused,
+           (unsigned long long)l->repeated, (unsigned long long)l->unexpected);
+    nc_close(l->nc);
+    nc_close(l->ear);
+    buf_deinit(&l->body);
+    world_close(&l->world, !good || gap);
+    assert_false(gap);
+    assert_true(good);
+}
+
+/* Which of the two answers: the one that logged "deciding" last is asked by its log. */
+static int leader_of(struct load *l)
+{
+    char answer[4096], *at = NULL;
+    static const char *GET = "{\"last_by_subj\":\"$KV.sluice_leaders.limiter-0\"}";
+
+    (void)at;
+    if (!nc_ask(l->ear, "$JS.API.STREAM.MSG.GET.KV_sluice_leaders", GET, answer, sizeof(answer)))
+        return -1;
+    for (int n = 0; n < 2; n++) {
+        char path[96], line[4096];
+        char *worker = NULL;
+
+        if (l->world.limiters[n] <= 0)
+            continue;
+        snprintf(path, sizeof(path), "/proc/%d/fd/2", (int)l->world.limiters[n]);
+        FILE *f = fopen(path, "r");
+
+        while (f && fgets(line, sizeof(line), f))
+            if (strstr(line, "msg=\"leadership won\""))
+                worker = line;
+            else if (strstr(line, "leadership lost"))
+                worker = NULL;
+        if (f)
+            fclose(f);
+        if (worker)
+            return n;
+    }
+    return -1;
+}
+
+static void a_killed_leader_leaves_no_limit_exceeded(void **state)
+{
+    static struct load l;
+    int kills = 0;
+
+    (void)state;
+    begin(&l);
+    run(&l, 2000);
+    for (int turn = 0; turn < KILLS; turn++) {
+        int leader     = leader_of(&l);
+        uint64_t until = l.granted + 300;
+
+        if (leader >= 0) {
+            world_kill(&l.world.limiters[leader], SIGKILL);
+            kills++;
+            world_limiter(&l.world, leader, NULL);
+        }
+        for (int n = 0; n < 40 && l.granted < until; n++)
+            run(&l, 250);
+        assert_true(l.granted >= until); /* somebody answers again */
+    }
+    run(&l, 1000);
+    assert_int_equal(kills, KILLS);
+    assert_true(l.judge.epoch_count > KILLS);
+    assert_true(l.judge.in_flight_most == IN_FLIGHT); /* the load was one */
+    end(&l);
+}
+
+static void a_frozen_leader_that_goes_on_changes_nothing(void **state)
+{
+    static struct load l;
+
+    (void)state;
+    begin(&l);
+    run(&l, 2000);
+    for (int turn = 0; turn < 2; turn++) {
+        int leader      = leader_of(&l);
+        uint64_t before = l.granted;
+
+        assert_true(leader >= 0);
+        world_kill(&l.world.limiters[leader], SIGSTOP);
+        run(&l, 4000);
+        assert_true(l.granted > before); /* another answers */
+        world_kill(&l.world.limiters[leader], SIGCONT);
+        run(&l, 2000);
+    }
+    assert_true(l.judge.epoch_count >= 3);
+    end(&l);
+}
+
+/* Somebody else appends: the leader's next append is refused, and what was in it is told to nobody. */
+static void an_append_of_another_deposes(void **state)
+{
+    static struct load l;
+    struct grant_batch other = {.epoch = 999999, .at_ms = 1};
+    struct buf body;
+
+    (void)state;
+    begin(&l);
+    run(&l, 1500);
+    buf_init(&body, 4096);
+    for (int turn = 0; turn < 3; turn++) {
+        uint64_t before = l.granted;
+
+        buf_clear(&body);
+        other.epoch++;
+        wire_write_grant_batch(&other, &body);
+        nc_pub(l.nc, "sluice.grants.0", NULL, body.at, body.len);
+        run(&l, 4000);
+        assert_true(l.granted > before);
+    }
+    buf_deinit(&body);
+    assert_int_equal(world_logged(&l.world, "append refused"), 3);
+    end(&l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_killed_leader_leaves_no_limit_exceeded),
+        cmocka_unit_test(a_frozen_leader_that_goes_on_changes_nothing),
+        cmocka_unit_test(an_append_of_another_deposes),
+    };
+
+    return cmocka_run_group_tests_name("limiter take-over", tests, NULL, NULL);
+}
