@@ -38,7 +38,8 @@ bool base64_decode(struct bytes text, uint8_t *to, size_t *ret_len)
 
 void base64_encode_url(struct bytes from, char *to)
 {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
     for (size_t i = 0; i < from.len; i += 3) {
         size_t left   = from.len - i;

@@ -1,6 +1,6 @@
 /*
  * bus_base64 - RFC 4648: the server's JSON carries bodies in it, object names and digests are written in
- * its URL-safe alphabet.  Pure.
+ * its URL-safe alphabet.  Pure: bytes in, bytes out.
  */
 #ifndef BUS_BUS_BASE64_H
 #define BUS_BUS_BASE64_H

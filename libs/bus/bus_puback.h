@@ -1,5 +1,5 @@
 /*
- * bus_puback - what the server says to something stored or asked, and what we make of it.  Pure.
+ * bus_puback - what the server says to something stored or asked, and what we make of it.  Pure: bytes in, numbers out.
  */
 #ifndef BUS_BUS_PUBACK_H
 #define BUS_BUS_PUBACK_H

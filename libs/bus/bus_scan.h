@@ -1,5 +1,5 @@
 /*
- * bus_scan - finds members in the server's JSON without building a document.  Pure.
+ * bus_scan - finds members in the server's JSON without building a document.  Pure: bytes in, views out.
  *
  * Lenient: it checks what it must walk over and no more.  A value is a view of the text as it stands
  * there (a string with its quotes).  Depth costs nothing, so nothing nests too deep.

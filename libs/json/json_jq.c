@@ -123,7 +123,8 @@ static struct err compile(struct program *p, const char *text, char *why, size_t
         return OK;
     }
     jq_teardown(&p->jq);
-    return json_refuse("compile jq", p->words, why, why_size);
+    return json_refuse("compile jq", p->words[0] ? p->words : "it does not compile", why,
+                       why_size);
 }
 
 static struct err find(struct program **ret, const char *text, char *why, size_t why_size)

@@ -15,7 +15,8 @@ unsigned run_end_duties(const struct run_fold *f)
         duties |= *f->end.session ? DUTY_KEEP_SESSION : DUTY_CLOSE_SESSION;
     if (*f->plan.lock && f->leases)
         duties |= DUTY_CLEAR_LOCK;
-    if (f->end.status == STATUS_INDETERMINATE || str_equal(f->end.code, problem_word(PROBLEM_WORKER_LOST)))
+    if (f->end.status == STATUS_INDETERMINATE ||
+        str_equal(f->end.code, problem_word(PROBLEM_WORKER_LOST)))
         duties |= DUTY_DEAD;
     return duties | DUTY_RESULT;
 }

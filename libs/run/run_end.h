@@ -11,11 +11,12 @@
 #include "run/run_fold.h"
 
 enum run_duty {
-    DUTY_CLOSE_SESSION = 1 << 0, /* an open or half-open session: close it at the upstream, CLOSED, the record */
-    DUTY_KEEP_SESSION = 1 << 1,  /* the record becomes free for a later run until keep is over */
-    DUTY_CLEAR_LOCK = 1 << 2,    /* by an update expecting the revision read */
-    DUTY_DEAD = 1 << 3,          /* worker lost too often, indeterminate: a message in SLUICE_DEAD */
-    DUTY_RESULT = 1 << 4,        /* always, last */
+    DUTY_CLOSE_SESSION =
+        1 << 0, /* an open or half-open session: close it at the upstream, CLOSED, the record */
+    DUTY_KEEP_SESSION = 1 << 1, /* the record becomes free for a later run until keep is over */
+    DUTY_CLEAR_LOCK   = 1 << 2, /* by an update expecting the revision read */
+    DUTY_DEAD   = 1 << 3, /* worker lost too often, indeterminate: a message in SLUICE_DEAD */
+    DUTY_RESULT = 1 << 4, /* always, last */
 };
 
 /* The set of duties of an ended run; 0 if it has not ended. */

@@ -17,28 +17,34 @@ struct reader {
     unsigned depth;
 };
 
-static const char *const FLOW_FIELDS[] = {"name",   "upstream", "input",        "lane",       "timeout",
-                                          "result", "steps",    "keep_session", "screenshot", NULL};
+static const char *const FLOW_FIELDS[] = {"name",       "upstream", "input", "lane",
+                                          "timeout",    "result",   "steps", "keep_session",
+                                          "screenshot", NULL};
 /* In the grammar, but brought by later versions: refused rather than ignored. */
-static const char *const FLOW_LATER[] = {"budget", "children", "depth", "max_running", "notify", NULL};
+static const char *const FLOW_LATER[] = {"budget",      "children", "depth",
+                                         "max_running", "notify",   NULL};
 
 static const char *const STEP_FIELDS[] = {
-    "id",      "when", "effect", "timeout",  "retry", "expect", "milestone", "restart", "setup", "on",    "artifact",
-    "then",    "else", "open",   "browse",   "retrieve", "call", "set",      "if",      "sleep", "close", "end",
-    NULL};
+    "id",    "when", "effect",   "timeout", "retry", "expect", "milestone", "restart",
+    "setup", "on",   "artifact", "then",    "else",  "open",   "browse",    "retrieve",
+    "call",  "set",  "if",       "sleep",   "close", "end",    NULL};
 static const char *const STEP_LATER[] = {"repeat", "spawn", "join", "await", NULL};
 
 static const char *const VERB_WORDS[VERBS] = {
-    [VERB_OPEN] = "open", [VERB_BROWSE] = "browse", [VERB_RETRIEVE] = "retrieve", [VERB_CALL] = "call",
-    [VERB_SET] = "set",   [VERB_IF] = "if",         [VERB_SLEEP] = "sleep",       [VERB_CLOSE] = "close",
-    [VERB_END] = "end"};
+    [VERB_OPEN] = "open",   [VERB_BROWSE] = "browse", [VERB_RETRIEVE] = "retrieve",
+    [VERB_CALL] = "call",   [VERB_SET] = "set",       [VERB_IF] = "if",
+    [VERB_SLEEP] = "sleep", [VERB_CLOSE] = "close",   [VERB_END] = "end"};
 
-const char *flow_verb_word(enum flow_verb verb) { return VERB_WORDS[verb] ? VERB_WORDS[verb] : ""; }
+const char *flow_verb_word(enum flow_verb verb)
+{
+    return VERB_WORDS[verb] ? VERB_WORDS[verb] : "";
+}
 
-static struct err invalid(struct reader *r, const char *at, const char *field, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+static struct err invalid(struct reader *r, const char *at, const char *field,
+                          const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-static struct err invalid(struct reader *r, const char *at, const char *field, const char *format, ...)
+static struct err invalid(struct reader *r, const char *at, const char *field,
+                          const char *format, ...)
 {
     char pointer[sizeof r->why->pointer], detail[sizeof r->why->detail];
     va_list args;
@@ -60,8 +66,8 @@ static bool listed(const char *const *words, const char *word)
 }
 
 /* Every field of an object must be known; one of a later version is refused by that name. */
-static struct err fields_known(struct reader *r, const struct json *object, const char *at, const char *const *allowed,
-                               const char *const *later)
+static struct err fields_known(struct reader *r, const struct json *object, const char *at,
+                               const char *const *allowed, const char *const *later)
 {
     const char *unknown, *nearest;
 
@@ -70,30 +76,34 @@ static struct err fields_known(struct reader *r, const struct json *object, cons
     if (later && listed(later, unknown))
         return invalid(r, at, unknown, "\"%s\" is not available in this version", unknown);
     if (nearest) {
-        struct err e = invalid(r, at, unknown, "unknown field \"%.60s\"; did you mean \"%s\"?", unknown, nearest);
+        struct err e = invalid(r, at, unknown, "unknown field \"%.60s\"; did you mean \"%s\"?",
+                               unknown, nearest);
         str_copy(r->why->attempt, sizeof r->why->attempt, nearest);
         return e;
     }
     return invalid(r, at, unknown, "unknown field \"%.60s\"", unknown);
 }
 
-static struct err read_duration(struct reader *r, const struct json *object, const char *at, const char *field,
-                                uint64_t *ret)
+static struct err read_duration(struct reader *r, const struct json *object, const char *at,
+                                const char *field, uint64_t *ret)
 {
     const struct json *v = json_get(object, field);
 
     if (!v)
         return OK;
     if (!json_str(v))
-        return invalid(r, at, field, "%s is not a duration; write \"90s\", \"5m\" or \"24h\"", json_type_word(v));
+        return invalid(r, at, field, "%s is not a duration; write \"90s\", \"5m\" or \"24h\"",
+                       json_type_word(v));
     if (failed(str_duration_ms(json_str(v), ret)))
-        return invalid(r, at, field, "\"%.40s\" is not a duration; write \"90s\", \"5m\" or \"24h\"", json_str(v));
+        return invalid(r, at, field,
+                       "\"%.40s\" is not a duration; write \"90s\", \"5m\" or \"24h\"",
+                       json_str(v));
     return OK;
 }
 
 /* Text, or text with `${…}`; NULL if absent. */
-static struct err read_text(struct reader *r, const struct json *object, const char *at, const char *field,
-                            const char **ret)
+static struct err read_text(struct reader *r, const struct json *object, const char *at,
+                            const char *field, const char **ret)
 {
     const struct json *v = json_get(object, field);
 
@@ -105,7 +115,8 @@ static struct err read_text(struct reader *r, const struct json *object, const c
     return OK;
 }
 
-static struct err read_flag(struct reader *r, const struct json *object, const char *at, const char *field, bool *ret)
+static struct err read_flag(struct reader *r, const struct json *object, const char *at,
+                            const char *field, bool *ret)
 {
     const struct json *v = json_get(object, field);
 
@@ -119,16 +130,19 @@ static struct err read_flag(struct reader *r, const struct json *object, const c
 
 /* ---- verbs ---------------------------------------------------------------------------------- */
 
-static const char *const OPEN_FIELDS[] = {"url", "size", "profile", "headers", NULL};
-static const char *const BROWSE_FIELDS[] = {"cmd", "actions", "url", "max_steps", "maxSteps", "mode", NULL};
-static const char *const RETRIEVE_FIELDS[] = {"cmd",       "schema",         "select",        "url",       "render_js",
-                                              "renderJs",  "scroll_to_bottom", "scrollToBottom", "max_items", "maxItems",
-                                              "full_page", "fullPage",       "mode",          NULL};
-static const char *const CALL_FIELDS[] = {"subject", "body", "upstream", "url", NULL};
+static const char *const OPEN_FIELDS[]     = {"url", "size", "profile", "headers", NULL};
+static const char *const BROWSE_FIELDS[]   = {"cmd",      "actions", "url", "max_steps",
+                                              "maxSteps", "mode",    NULL};
+static const char *const RETRIEVE_FIELDS[] = {
+    "cmd",       "schema",           "select",         "url",       "render_js",
+    "renderJs",  "scroll_to_bottom", "scrollToBottom", "max_items", "maxItems",
+    "full_page", "fullPage",         "mode",           NULL};
+static const char *const CALL_FIELDS[]  = {"subject", "body", "upstream", "url", NULL};
 static const char *const SLEEP_FIELDS[] = {"for", "until", NULL};
 static const char *const CLOSE_FIELDS[] = {NULL};
-static const char *const END_FIELDS[] = {"status", "reason", "result", NULL};
-static const char *const ACTIONS[] = {"go", "click", "type", "select", "press", "wait", "scroll", "screenshot", NULL};
+static const char *const END_FIELDS[]   = {"status", "reason", "result", NULL};
+static const char *const ACTIONS[]      = {"go",   "click",  "type",       "select", "press",
+                                           "wait", "scroll", "screenshot", NULL};
 
 static struct err check_actions(struct reader *r, const struct json *actions, const char *at)
 {
@@ -141,8 +155,10 @@ static struct err check_actions(struct reader *r, const struct json *actions, co
 
         str_format(place, sizeof place, "%s/actions/%zu", at, i);
         if (json_type(action) != JSON_OBJECT || json_count(action) != 1)
-            return invalid(r, place, NULL, "an action is an object with one field: go, click, type, select, press, "
-                                           "wait, scroll or screenshot");
+            return invalid(
+                r, place, NULL,
+                "an action is an object with one field: go, click, type, select, press, "
+                "wait, scroll or screenshot");
         struct err e = fields_known(r, action, place, ACTIONS, NULL);
         if (failed(e))
             return e;
@@ -158,7 +174,8 @@ static struct err check_browse(struct reader *r, const struct flow_step *s, cons
         return e;
     const struct json *actions = json_get(s->body, "actions");
     if (!actions && !json_str(json_get(s->body, "cmd")))
-        return invalid(r, at, NULL, "browse needs \"cmd\" (for agents) or \"actions\" (for webdriver)");
+        return invalid(r, at, NULL,
+                       "browse needs \"cmd\" (for agents) or \"actions\" (for webdriver)");
     return actions ? check_actions(r, actions, at) : OK;
 }
 
@@ -169,13 +186,18 @@ static struct err check_retrieve(struct reader *r, const struct flow_step *s, co
     if (failed(e))
         return e;
     char pointer[96], why[JSON_WHY_SIZE];
-    const struct json *schema = json_get(s->body, "schema"), *select = json_get(s->body, "select");
+    const struct json *schema = json_get(s->body, "schema"),
+                      *select = json_get(s->body, "select");
     if (!schema && !select && !json_get(s->body, "cmd"))
-        return invalid(r, at, NULL, "retrieve needs \"select\" (for webdriver), or \"cmd\" or \"schema\" (for agents)");
-    if (schema && failed(json_rows_schema_check(schema, pointer, sizeof pointer, why, sizeof why)))
+        return invalid(
+            r, at, NULL,
+            "retrieve needs \"select\" (for webdriver), or \"cmd\" or \"schema\" (for agents)");
+    if (schema &&
+        failed(json_rows_schema_check(schema, pointer, sizeof pointer, why, sizeof why)))
         return invalid(r, at, "schema", "%s", why);
     if (select && json_type(select) != JSON_OBJECT)
-        return invalid(r, at, "select", "select is an object: field -> css, css@attribute, css|type");
+        return invalid(r, at, "select",
+                       "select is an object: field -> css, css@attribute, css|type");
     return OK;
 }
 
@@ -202,12 +224,17 @@ static struct err check_call(struct reader *r, const struct flow_step *s, const 
     if (failed(e))
         return e;
     if (json_get(s->body, "url"))
-        return invalid(r, at, "url", "call over HTTPS is not available in this version; use \"subject\"");
+        return invalid(r, at, "url",
+                       "call over HTTPS is not available in this version; use \"subject\"");
     const char *subject = json_str(json_get(s->body, "subject"));
     if (!subject)
-        return invalid(r, at, "subject", "call needs \"subject\": the request goes to sluice.call.<tenant>.<subject>");
+        return invalid(
+            r, at, "subject",
+            "call needs \"subject\": the request goes to sluice.call.<tenant>.<subject>");
     if (!dotted_name(subject))
-        return invalid(r, at, "subject", "\"%.60s\" is not a name of tokens [A-Za-z0-9_-] with dots between", subject);
+        return invalid(r, at, "subject",
+                       "\"%.60s\" is not a name of tokens [A-Za-z0-9_-] with dots between",
+                       subject);
     return OK;
 }
 
@@ -217,15 +244,19 @@ static struct err check_sleep(struct reader *r, const struct flow_step *s, const
 
     if (failed(e))
         return e;
-    const char *span = json_str(json_get(s->body, "for")), *until = json_str(json_get(s->body, "until"));
+    const char *span  = json_str(json_get(s->body, "for")),
+               *until = json_str(json_get(s->body, "until"));
     if (!span == !until)
-        return invalid(r, at, NULL, "sleep needs one of \"for\" (a duration) and \"until\" (a time)");
+        return invalid(r, at, NULL,
+                       "sleep needs one of \"for\" (a duration) and \"until\" (a time)");
     uint64_t ms;
     int64_t wall;
     if (span && !json_expr_any(span) && failed(str_duration_ms(span, &ms)))
-        return invalid(r, at, "for", "\"%.40s\" is not a duration; write \"90s\", \"5m\" or \"24h\"", span);
+        return invalid(r, at, "for",
+                       "\"%.40s\" is not a duration; write \"90s\", \"5m\" or \"24h\"", span);
     if (until && !json_expr_any(until) && failed(str_time_ms(until, &wall)))
-        return invalid(r, at, "until", "\"%.40s\" is not a time; write \"2026-11-21T03:00:00Z\"", until);
+        return invalid(r, at, "until",
+                       "\"%.40s\" is not a time; write \"2026-11-21T03:00:00Z\"", until);
     return OK;
 }
 
@@ -238,7 +269,8 @@ static struct err check_end(struct reader *r, const struct flow_step *s, const c
     const char *status = json_str(json_get(s->body, "status"));
     enum run_status is = status ? run_status_of(status) : STATUS_NONE;
     if (is == STATUS_NONE || is == STATUS_EXPIRED)
-        return invalid(r, at, "status", "end needs \"status\": done, failed, cancelled or indeterminate");
+        return invalid(r, at, "status",
+                       "end needs \"status\": done, failed, cancelled or indeterminate");
     return OK;
 }
 
@@ -285,7 +317,7 @@ static enum entry_effect effect_of(enum flow_verb verb)
 static struct err read_effect(struct reader *r, struct flow_step *s, const char *at)
 {
     const char *word = NULL;
-    struct err e = read_text(r, s->doc, at, "effect", &word);
+    struct err e     = read_text(r, s->doc, at, "effect", &word);
 
     s->effect = effect_of(s->verb);
     if (failed(e) || !word)
@@ -295,13 +327,14 @@ static struct err read_effect(struct reader *r, struct flow_step *s, const char 
             s->effect = effect;
             return OK;
         }
-    return invalid(r, at, "effect", "\"%.40s\" is no effect; write read, idempotent or unsafe", word);
+    return invalid(r, at, "effect", "\"%.40s\" is no effect; write read, idempotent or unsafe",
+                   word);
 }
 
 static struct err read_retry(struct reader *r, struct flow_step *s, const char *at)
 {
     static const char *const fields[] = {"tries", "wait", "max_wait", NULL};
-    const struct json *doc = json_get(s->doc, "retry");
+    const struct json *doc            = json_get(s->doc, "retry");
     char place[96];
 
     s->retry = (struct flow_retry){s->effect == EFFECT_UNSAFE ? 1 : 3, 1000, 30000};
@@ -309,7 +342,9 @@ static struct err read_retry(struct reader *r, struct flow_step *s, const char *
         return OK;
     str_format(place, sizeof place, "%s/retry", at);
     if (json_type(doc) != JSON_OBJECT)
-        return invalid(r, place, NULL, "retry is an object: {\"tries\":3,\"wait\":\"1s\",\"max_wait\":\"30s\"}");
+        return invalid(
+            r, place, NULL,
+            "retry is an object: {\"tries\":3,\"wait\":\"1s\",\"max_wait\":\"30s\"}");
     struct err e = fields_known(r, doc, place, fields, NULL);
     if (failed(e))
         return e;
@@ -319,7 +354,8 @@ static struct err read_retry(struct reader *r, struct flow_step *s, const char *
             return invalid(r, place, "tries", "tries is a number from 1 to 100");
         if (s->effect == EFFECT_UNSAFE && json_int(tries) > 1)
             return invalid(r, place, "tries",
-                           "an unsafe step is never repeated; say \"effect\":\"idempotent\" or \"read\" if it may be");
+                           "an unsafe step is never repeated; say \"effect\":\"idempotent\" or "
+                           "\"read\" if it may be");
         s->retry.tries = (unsigned)json_int(tries);
     }
     e = read_duration(r, doc, place, "wait", &s->retry.wait_ms);
@@ -329,14 +365,15 @@ static struct err read_retry(struct reader *r, struct flow_step *s, const char *
 static struct err read_on(struct reader *r, struct flow_step *s, const char *at)
 {
     static const char *const fields[] = {"failed", "indeterminate", NULL};
-    const struct json *on = json_get(s->doc, "on");
+    const struct json *on             = json_get(s->doc, "on");
     char place[96];
 
     if (!on)
         return OK;
     str_format(place, sizeof place, "%s/on", at);
     if (json_type(on) != JSON_OBJECT)
-        return invalid(r, place, NULL, "on is an object: {\"failed\":STEP,\"indeterminate\":STEP}");
+        return invalid(r, place, NULL,
+                       "on is an object: {\"failed\":STEP,\"indeterminate\":STEP}");
     struct err e = fields_known(r, on, place, fields, NULL);
     if (failed(e))
         return e;
@@ -352,13 +389,15 @@ static struct err read_verb(struct reader *r, struct flow_step *s, const char *a
         if (!body)
             continue;
         if (s->verb != VERB_NONE)
-            return invalid(r, at, NULL, "a step has one verb; this one has %s and %s", flow_verb_word(s->verb),
-                           flow_verb_word(verb));
+            return invalid(r, at, NULL, "a step has one verb; this one has %s and %s",
+                           flow_verb_word(s->verb), flow_verb_word(verb));
         s->verb = verb;
         s->body = body;
     }
     if (s->verb == VERB_NONE)
-        return invalid(r, at, NULL, "a step needs one verb: open, browse, retrieve, call, set, if, sleep, close or end");
+        return invalid(r, at, NULL,
+                       "a step needs one verb: open, browse, retrieve, call, set, if, sleep, "
+                       "close or end");
     return OK;
 }
 
@@ -371,14 +410,16 @@ static struct err read_id(struct reader *r, struct flow_step *s, const char *at)
     if (!s->id)
         return invalid(r, at, "id", "a step needs an id");
     if (!str_is_name(s->id))
-        return invalid(r, at, "id", "\"%.70s\" is not a name: 1 to 64 of A-Z a-z 0-9 _ -", s->id);
+        return invalid(r, at, "id", "\"%.70s\" is not a name: 1 to 64 of A-Z a-z 0-9 _ -",
+                       s->id);
     for (size_t i = 0; i < s->at; i++)
         if (str_equal(r->flow->steps[i].id, s->id))
             return invalid(r, at, "id", "there are two steps with the id \"%s\"", s->id);
     return OK;
 }
 
-static struct err read_steps(struct reader *r, const struct json *list, const char *at, const struct flow_step *parent,
+static struct err read_steps(struct reader *r, const struct json *list, const char *at,
+                             const struct flow_step *parent,
                              const struct flow_step **ret_first);
 
 static struct err read_branches(struct reader *r, struct flow_step *s, const char *at)
@@ -409,7 +450,7 @@ static struct err read_branches(struct reader *r, struct flow_step *s, const cha
 static struct err read_attributes(struct reader *r, struct flow_step *s, const char *at)
 {
     s->timeout_ms = FLOW_STEP_TIMEOUT_MS;
-    struct err e = read_duration(r, s->doc, at, "timeout", &s->timeout_ms);
+    struct err e  = read_duration(r, s->doc, at, "timeout", &s->timeout_ms);
     if (!failed(e))
         e = read_effect(r, s, at);
     if (!failed(e))
@@ -433,23 +474,26 @@ static struct err read_attributes(struct reader *r, struct flow_step *s, const c
     if (s->timeout_ms == 0)
         return invalid(r, at, "timeout", "a step needs some time; write \"60s\"");
     if (s->setup && s->effect == EFFECT_UNSAFE)
-        return invalid(r, at, "setup", "an unsafe step cannot be run again as setup; say \"effect\":\"idempotent\"");
+        return invalid(
+            r, at, "setup",
+            "an unsafe step cannot be run again as setup; say \"effect\":\"idempotent\"");
     return OK;
 }
 
-static struct err read_step(struct reader *r, const struct json *doc, const char *at, const struct flow_step *parent,
-                            struct flow_step **ret)
+static struct err read_step(struct reader *r, const struct json *doc, const char *at,
+                            const struct flow_step *parent, struct flow_step **ret)
 {
     struct flow *f = r->flow;
 
     if (json_type(doc) != JSON_OBJECT)
-        return invalid(r, at, NULL, "%s where a step (an object) is needed", json_type_word(doc));
+        return invalid(r, at, NULL, "%s where a step (an object) is needed",
+                       json_type_word(doc));
     if (f->step_count == FLOW_STEPS_MAX)
         return invalid(r, at, NULL, "a flow has at most %d steps", FLOW_STEPS_MAX);
 
     struct flow_step *s = &f->steps[f->step_count];
-    *s = (struct flow_step){.doc = doc, .at = f->step_count, .parent = parent};
-    struct err e = fields_known(r, doc, at, STEP_FIELDS, STEP_LATER);
+    *s                  = (struct flow_step){.doc = doc, .at = f->step_count, .parent = parent};
+    struct err e        = fields_known(r, doc, at, STEP_FIELDS, STEP_LATER);
     if (!failed(e))
         e = read_id(r, s, at);
     if (!failed(e))
@@ -465,8 +509,8 @@ static struct err read_step(struct reader *r, const struct json *doc, const char
     return read_branches(r, s, at);
 }
 
-static struct err read_steps(struct reader *r, const struct json *list, const char *at, const struct flow_step *parent,
-                             const struct flow_step **ret_first)
+static struct err read_steps(struct reader *r, const struct json *list, const char *at,
+                             const struct flow_step *parent, const struct flow_step **ret_first)
 {
     struct flow_step *before = NULL;
     char place[96];
@@ -512,7 +556,7 @@ static void see_mention(void *self, const char *name, size_t len)
     if (m->wrong[0] || !str_copy_n(id, sizeof id, name, len))
         return;
     const struct flow_step *other = flow_find(m->flow, id);
-    bool later = other && m->step && other->at >= m->step->at;
+    bool later                    = other && m->step && other->at >= m->step->at;
     if (!other || later) {
         m->later = later;
         str_copy(m->wrong, sizeof m->wrong, id);
@@ -580,16 +624,19 @@ static struct err check_mentions(struct reader *r, const struct flow_step *s, co
     scan(&m, s->body);
     scan_text(&m, s->when);
     if (m.wrong[0] && m.later)
-        return invalid(r, place, NULL, "an expression reads .steps.%s, which comes later", m.wrong);
+        return invalid(r, place, NULL, "an expression reads .steps.%s, which comes later",
+                       m.wrong);
     if (m.wrong[0]) {
         const char *nearest = flow_nearest_step(r->flow, m.wrong);
-        return invalid(r, place, NULL, "an expression reads .steps.%s, but there is no such step%s%s", m.wrong,
+        return invalid(r, place, NULL,
+                       "an expression reads .steps.%s, but there is no such step%s%s", m.wrong,
                        nearest ? "; the nearest is " : "", nearest ? nearest : "");
     }
     return OK;
 }
 
-static struct err check_jump(struct reader *r, const struct flow_step *s, const char *target, const char *at)
+static struct err check_jump(struct reader *r, const struct flow_step *s, const char *target,
+                             const char *at)
 {
     char place[96];
 
@@ -599,18 +646,20 @@ static struct err check_jump(struct reader *r, const struct flow_step *s, const 
     const struct flow_step *to = flow_find(r->flow, target);
     if (!to) {
         const char *nearest = flow_nearest_step(r->flow, target);
-        return invalid(r, place, "on", "there is no step \"%.60s\"%s%s", target, nearest ? "; the nearest is " : "",
-                       nearest ? nearest : "");
+        return invalid(r, place, "on", "there is no step \"%.60s\"%s%s", target,
+                       nearest ? "; the nearest is " : "", nearest ? nearest : "");
     }
     if (to->at <= s->at)
-        return invalid(r, place, "on", "\"%s\" comes before this step; jumps go forward only", target);
+        return invalid(r, place, "on", "\"%s\" comes before this step; jumps go forward only",
+                       target);
     return OK;
 }
 
 static bool is_target(const struct flow *f, const struct flow_step *step)
 {
     for (size_t i = 0; i < f->step_count; i++)
-        if (str_equal(f->steps[i].on_failed, step->id) || str_equal(f->steps[i].on_indeterminate, step->id))
+        if (str_equal(f->steps[i].on_failed, step->id) ||
+            str_equal(f->steps[i].on_indeterminate, step->id))
             return true;
     return false;
 }
@@ -622,14 +671,16 @@ static struct err check_reach(struct reader *r, const struct flow_step *s, const
     if (s->verb != VERB_END || s->when || !s->next || is_target(r->flow, s->next))
         return OK;
     step_pointer(s->next, at, place, sizeof place);
-    return invalid(r, place, NULL, "step \"%s\" can never be reached: \"%s\" before it ends the run", s->next->id, s->id);
+    return invalid(r, place, NULL,
+                   "step \"%s\" can never be reached: \"%s\" before it ends the run",
+                   s->next->id, s->id);
 }
 
 static struct err check_whole(struct reader *r, const char *at)
 {
     for (size_t i = 0; i < r->flow->step_count; i++) {
         const struct flow_step *s = &r->flow->steps[i];
-        struct err e = check_mentions(r, s, at);
+        struct err e              = check_mentions(r, s, at);
 
         if (!failed(e))
             e = check_jump(r, s, s->on_failed, at);
@@ -646,11 +697,12 @@ static struct err check_whole(struct reader *r, const char *at)
 static struct err read_lane(struct reader *r, const char *at)
 {
     const char *word = NULL;
-    struct err e = read_text(r, r->flow->doc, at, "lane", &word);
+    struct err e     = read_text(r, r->flow->doc, at, "lane", &word);
 
     r->flow->lane = word ? lane_of(word) : LANE_NONE;
     if (!failed(e) && word && r->flow->lane == LANE_NONE)
-        return invalid(r, at, "lane", "\"%.40s\" is no lane; write realtime, standard or bulk", word);
+        return invalid(r, at, "lane", "\"%.40s\" is no lane; write realtime, standard or bulk",
+                       word);
     return e;
 }
 
@@ -659,7 +711,8 @@ static struct err read_input(struct reader *r, const char *at)
     char pointer[96], why[JSON_WHY_SIZE], place[96];
 
     r->flow->input = json_get(r->flow->doc, "input");
-    if (!r->flow->input || !failed(json_schema_check(r->flow->input, pointer, sizeof pointer, why, sizeof why)))
+    if (!r->flow->input ||
+        !failed(json_schema_check(r->flow->input, pointer, sizeof pointer, why, sizeof why)))
         return OK;
     str_format(place, sizeof place, "%s/input%s", at, pointer);
     return invalid(r, place, NULL, "%s", why);
@@ -668,7 +721,7 @@ static struct err read_input(struct reader *r, const char *at)
 static struct err read_head(struct reader *r, const char *at)
 {
     struct flow *f = r->flow;
-    struct err e = fields_known(r, f->doc, at, FLOW_FIELDS, FLOW_LATER);
+    struct err e   = fields_known(r, f->doc, at, FLOW_FIELDS, FLOW_LATER);
 
     if (!failed(e))
         e = read_text(r, f->doc, at, "name", &f->name);
@@ -686,26 +739,31 @@ static struct err read_head(struct reader *r, const char *at)
         return e;
     f->result = json_get(f->doc, "result");
     if (f->name && !str_is_name(f->name))
-        return invalid(r, at, "name", "\"%.70s\" is not a name: 1 to 64 of A-Z a-z 0-9 _ -", f->name);
+        return invalid(r, at, "name", "\"%.70s\" is not a name: 1 to 64 of A-Z a-z 0-9 _ -",
+                       f->name);
     if (f->upstream && !str_is_name(f->upstream))
-        return invalid(r, at, "upstream", "\"%.70s\" is not a name: 1 to 64 of A-Z a-z 0-9 _ -", f->upstream);
+        return invalid(r, at, "upstream", "\"%.70s\" is not a name: 1 to 64 of A-Z a-z 0-9 _ -",
+                       f->upstream);
     const char *shot = json_str(json_get(f->doc, "screenshot"));
-    if (json_get(f->doc, "screenshot") && !str_equal(shot, "on_failure") && !str_equal(shot, "never"))
+    if (json_get(f->doc, "screenshot") && !str_equal(shot, "on_failure") &&
+        !str_equal(shot, "never"))
         return invalid(r, at, "screenshot", "screenshot is \"on_failure\" or \"never\"");
     return OK;
 }
 
-struct err flow_read(struct flow **ret, const struct json *doc, const char *at, struct problem *why)
+struct err flow_read(struct flow **ret, const struct json *doc, const char *at,
+                     struct problem *why)
 {
     AUTO(flow_free) struct flow *f = mem_new(struct flow);
-    struct reader r = {.flow = f, .why = why};
-    const struct flow_step *first = NULL;
+    struct reader r                = {.flow = f, .why = why};
+    const struct flow_step *first  = NULL;
     char place[96];
 
     f->doc   = json_ref(doc);
     f->steps = mem_array(FLOW_STEPS_MAX + 1, sizeof *f->steps);
     if (json_type(doc) != JSON_OBJECT)
-        return invalid(&r, at, NULL, "%s where a flow (a name or an object) is needed", json_type_word(doc));
+        return invalid(&r, at, NULL, "%s where a flow (a name or an object) is needed",
+                       json_type_word(doc));
     struct err e = read_head(&r, at);
     if (failed(e))
         return e;
@@ -743,10 +801,13 @@ const struct flow_step *flow_find(const struct flow *flow, const char *id)
     return NULL;
 }
 
-const struct flow_step *flow_first(const struct flow *flow) { return flow->step_count ? &flow->steps[0] : NULL; }
+const struct flow_step *flow_first(const struct flow *flow)
+{
+    return flow->step_count ? &flow->steps[0] : NULL;
+}
 
-const struct flow_step *flow_after(const struct flow *flow, const struct flow_step *step, const char *branch,
-                                   const char *go_to)
+const struct flow_step *flow_after(const struct flow *flow, const struct flow_step *step,
+                                   const char *branch, const char *go_to)
 {
     if (go_to && *go_to)
         return flow_find(flow, go_to);
@@ -784,7 +845,8 @@ const struct flow_step *flow_open_before(const struct flow *flow, const struct f
     return NULL;
 }
 
-const struct flow_step *flow_restart_before(const struct flow *flow, const struct flow_step *step)
+const struct flow_step *flow_restart_before(const struct flow *flow,
+                                            const struct flow_step *step)
 {
     for (size_t i = step->at + 1; i-- > 0;)
         if (flow->steps[i].restart || flow->steps[i].verb == VERB_OPEN)

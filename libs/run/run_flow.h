@@ -18,15 +18,23 @@
 #include "wire/wire_ticket.h"
 
 enum {
-    FLOW_SIZE_MAX = 64 * 1024,
+    FLOW_SIZE_MAX  = 64 * 1024,
     FLOW_STEPS_MAX = 200,
     FLOW_DEPTH_MAX = 8, /* of nested `if` */
 };
 enum { FLOW_STEP_TIMEOUT_MS = 60 * 1000, FLOW_RUN_TIMEOUT_MS = 24 * 3600 * 1000 };
 
 enum flow_verb {
-    VERB_NONE, VERB_OPEN, VERB_BROWSE, VERB_RETRIEVE, VERB_CALL, VERB_SET, VERB_IF, VERB_SLEEP,
-    VERB_CLOSE, VERB_END,
+    VERB_NONE,
+    VERB_OPEN,
+    VERB_BROWSE,
+    VERB_RETRIEVE,
+    VERB_CALL,
+    VERB_SET,
+    VERB_IF,
+    VERB_SLEEP,
+    VERB_CLOSE,
+    VERB_END,
     VERBS,
 };
 const char *flow_verb_word(enum flow_verb verb);
@@ -56,7 +64,7 @@ struct flow_step {
 struct flow {
     struct json *doc; /* owned */
     const char *name, *upstream;
-    enum lane lane; /* LANE_NONE if absent */
+    enum lane lane;      /* LANE_NONE if absent */
     uint64_t timeout_ms; /* 0 if absent */
     uint64_t keep_session_ms;
     uint64_t max_running;
@@ -68,14 +76,16 @@ struct flow {
 
 /* Takes the document over by reference.  why: the first thing that is wrong, pointer relative to `at`
    ("/flow"). */
-MUST_USE struct err flow_read(struct flow **ret, const struct json *doc, const char *at, struct problem *why);
+MUST_USE struct err flow_read(struct flow **ret, const struct json *doc, const char *at,
+                              struct problem *why);
 void flow_free(struct flow **flow);
 
-const struct flow_step *flow_find(const struct flow *flow, const char *id); /* NULL if there is none */
+const struct flow_step *flow_find(const struct flow *flow,
+                                  const char *id); /* NULL if there is none */
 const struct flow_step *flow_first(const struct flow *flow);
 /* What follows a settled step: its branch (an `if`), its jump, its sibling, its parent's.  NULL: the flow is over. */
-const struct flow_step *flow_after(const struct flow *flow, const struct flow_step *step, const char *branch,
-                                   const char *go_to);
+const struct flow_step *flow_after(const struct flow *flow, const struct flow_step *step,
+                                   const char *branch, const char *go_to);
 /* The nearest id to a wrong one; NULL if none is near. */
 const char *flow_nearest_step(const struct flow *flow, const char *id);
 
@@ -84,6 +94,7 @@ bool flow_needs_session(const struct flow_step *step);
 /* The last `open` before a step in document order; NULL if there is none. */
 const struct flow_step *flow_open_before(const struct flow *flow, const struct flow_step *step);
 /* The restart point that covers a step: the last `open` or `restart` step at or before it; NULL if there is none. */
-const struct flow_step *flow_restart_before(const struct flow *flow, const struct flow_step *step);
+const struct flow_step *flow_restart_before(const struct flow *flow,
+                                            const struct flow_step *step);
 
 #endif

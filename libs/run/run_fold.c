@@ -24,7 +24,10 @@ void run_fold_deinit(struct run_fold *f)
 
 /* ---- keeping: entries are lent, the fold lives on ------------------------------------------------ */
 
-static const char *keep(struct run_fold *f, const char *s) { return s && *s ? arena_strdup(f->arena, s) : ""; }
+static const char *keep(struct run_fold *f, const char *s)
+{
+    return s && *s ? arena_strdup(f->arena, s) : "";
+}
 
 static struct bytes keep_bytes(struct run_fold *f, struct bytes b)
 {
@@ -33,8 +36,9 @@ static struct bytes keep_bytes(struct run_fold *f, struct bytes b)
 
 static struct entry_plan keep_plan(struct run_fold *f, struct entry_plan p)
 {
-    const char **texts[] = {&p.tenant, &p.run,   &p.flow_name, &p.key,    &p.lane, &p.pool,      &p.lock,     &p.upstream,
-                            &p.session, &p.begin, &p.parent,    &p.root,   &p.replay_of, &p.body_sha, &p.trace};
+    const char **texts[] = {&p.tenant, &p.run,  &p.flow_name, &p.key,      &p.lane,
+                            &p.pool,   &p.lock, &p.upstream,  &p.session,  &p.begin,
+                            &p.parent, &p.root, &p.replay_of, &p.body_sha, &p.trace};
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         *texts[i] = keep(f, *texts[i]);
@@ -47,8 +51,9 @@ static struct entry_plan keep_plan(struct run_fold *f, struct entry_plan p)
 
 static struct entry_step keep_step(struct run_fold *f, struct entry_step s)
 {
-    const char **texts[] = {&s.step,      &s.code,  &s.note,   &s.upstream, &s.endpoint, &s.url,
-                            &s.milestone, &s.go_to, &s.branch, &s.session,  &s.detail,   &s.key};
+    const char **texts[] = {&s.step,     &s.code,    &s.note,      &s.upstream,
+                            &s.endpoint, &s.url,     &s.milestone, &s.go_to,
+                            &s.branch,   &s.session, &s.detail,    &s.key};
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         *texts[i] = keep(f, *texts[i]);
@@ -109,12 +114,12 @@ static void add_leased(struct run_fold *f, const struct entry *e)
         if (f->session.state == SESSION_OPEN)
             f->session.tainted = true;
     }
-    f->lease = (struct run_lease){.token     = e->token,
-                                  .job       = e->job,
-                                  .seq       = e->seq,
-                                  .worker    = keep(f, e->worker),
-                                  .stored_ms = e->stored_ms,
-                                  .wake      = e->wake};
+    f->lease        = (struct run_lease){.token     = e->token,
+                                         .job       = e->job,
+                                         .seq       = e->seq,
+                                         .worker    = keep(f, e->worker),
+                                         .stored_ms = e->stored_ms,
+                                         .wake      = e->wake};
     f->lease_stands = true;
     f->leases++;
     if (e->wake > f->wake)
@@ -146,9 +151,9 @@ static void add_waiting(struct run_fold *f, const struct entry *e)
 
 static void add_end(struct run_fold *f, const struct entry *e)
 {
-    f->end            = keep_end(f, e->end);
-    f->end_seq        = e->seq;
-    f->ended_ms       = e->stored_ms;
+    f->end             = keep_end(f, e->end);
+    f->end_seq         = e->seq;
+    f->ended_ms        = e->stored_ms;
     f->intent.dangling = false;
     let_go(f, RUN_ENDED, e->stored_ms);
 }
@@ -169,8 +174,8 @@ static void add_session(struct run_fold *f, const struct entry *e)
             f->jump = keep(f, e->session.step);
         return;
     }
-    *s = (struct run_session){.state     = e->kind == ENTRY_OPENED ? SESSION_OPEN : SESSION_OPENING,
-                              .id        = keep(f, e->session.session),
+    *s = (struct run_session){.state = e->kind == ENTRY_OPENED ? SESSION_OPEN : SESSION_OPENING,
+                              .id    = keep(f, e->session.session),
                               .upstream  = keep(f, e->session.upstream),
                               .endpoint  = keep(f, e->session.endpoint),
                               .remote_id = keep(f, e->session.remote_id),
@@ -228,7 +233,7 @@ static void add_mark(struct run_fold *f, const struct entry *e)
 static void add_artifacts(struct run_fold *f, const struct entry *e)
 {
     for (size_t i = 0; i < e->step.artifact_count; i++) {
-        f->artifacts                      = mem_grow(f->artifacts, f->artifact_count + 1, sizeof *f->artifacts);
+        f->artifacts = mem_grow(f->artifacts, f->artifact_count + 1, sizeof *f->artifacts);
         f->artifacts[f->artifact_count++] = keep(f, e->step.artifacts[i]);
     }
 }
@@ -240,7 +245,8 @@ static void settle(struct run_fold *f, struct run_step *s, const struct entry *e
     s->failures = 0;
     add_mark(f, e);
     if (e->step.result == RESULT_OK && f->session.state == SESSION_OPEN) {
-        f->session_setup = mem_grow(f->session_setup, f->session_setup_count + 1, sizeof *f->session_setup);
+        f->session_setup =
+            mem_grow(f->session_setup, f->session_setup_count + 1, sizeof *f->session_setup);
         f->session_setup[f->session_setup_count++] = s->id;
     }
     if (e->step.setup)
@@ -294,8 +300,8 @@ static void add_cancel(struct run_fold *f, const struct entry *e)
     f->cancel.by     = keep(f, e->mail.by);
     f->cancel.reason = keep(f, e->mail.reason);
     f->cancel.name = f->cancel.id = f->cancel.child = "";
-    f->cancel.data = (struct bytes){0};
-    f->cancel_seq  = e->seq;
+    f->cancel.data                                  = (struct bytes){0};
+    f->cancel_seq                                   = e->seq;
 }
 
 /* ---- the fold -------------------------------------------------------------------------------------- */
@@ -415,9 +421,15 @@ void run_fold_add(struct run_fold *f, const struct entry *e)
     }
 }
 
-const struct run_step *run_fold_step(const struct run_fold *f, const char *id) { return map_find(f->steps, id); }
+const struct run_step *run_fold_step(const struct run_fold *f, const char *id)
+{
+    return map_find(f->steps, id);
+}
 
-bool run_fold_mine(const struct run_fold *f, uint64_t token) { return f->lease_stands && f->lease.token == token; }
+bool run_fold_mine(const struct run_fold *f, uint64_t token)
+{
+    return f->lease_stands && f->lease.token == token;
+}
 
 /* ---- times ----------------------------------------------------------------------------------------- */
 

@@ -38,14 +38,14 @@ struct run_lease {
 /* What is known of one step: its attempts and its last outcome. */
 struct run_step {
     const char *id;
-    uint32_t attempts;        /* the highest attempt number seen */
-    uint32_t failures;        /* attempts that failed and were tried again, in a row */
-    bool settled;             /* the last outcome was final */
-    struct entry_step last;   /* valid if outcomes > 0 */
+    uint32_t attempts;      /* the highest attempt number seen */
+    uint32_t failures;      /* attempts that failed and were tried again, in a row */
+    bool settled;           /* the last outcome was final */
+    struct entry_step last; /* valid if outcomes > 0 */
     uint32_t outcomes;
-    int64_t since_ms;         /* stored time of its INTENT or of the entry before it */
+    int64_t since_ms; /* stored time of its INTENT or of the entry before it */
     int64_t ended_ms;
-    uint64_t last_seq;        /* of its last outcome */
+    uint64_t last_seq; /* of its last outcome */
 };
 
 enum run_session_state { SESSION_NONE, SESSION_OPENING, SESSION_OPEN, SESSION_CLOSED };
@@ -55,10 +55,10 @@ struct run_session {
     const char *id, *upstream, *endpoint, *remote_id, *step;
     uint64_t opened_seq;
     int64_t opened_ms;
-    uint64_t token;          /* of the lease that opened it, or took it over last */
-    bool confirmed;          /* CLOSED: the upstream said so */
-    bool kept;               /* taken from, or left to, another run */
-    bool tainted;            /* a lease was lost while it stood, and nobody let go of it properly since */
+    uint64_t token; /* of the lease that opened it, or took it over last */
+    bool confirmed; /* CLOSED: the upstream said so */
+    bool kept;      /* taken from, or left to, another run */
+    bool tainted; /* a lease was lost while it stood, and nobody let go of it properly since */
     const char *why;
 };
 
@@ -90,22 +90,22 @@ struct run_fold {
     bool accepted;
     struct entry_plan plan;
 
-    uint32_t wake;         /* the stretch it is in, 1 for the first; after WAITING the one to come */
+    uint32_t wake; /* the stretch it is in, 1 for the first; after WAITING the one to come */
     struct run_lease lease; /* the last; token 0: never leased */
-    bool lease_stands;     /* no RELEASED, WAITING or END after it */
-    uint32_t lost;         /* leases that ended without a word */
-    bool lost_last;        /* the lease before this one was lost */
-    int64_t lost_ms;       /* and this was its last entry's time */
+    bool lease_stands;      /* no RELEASED, WAITING or END after it */
+    uint32_t lost;          /* leases that ended without a word */
+    bool lost_last;         /* the lease before this one was lost */
+    int64_t lost_ms;        /* and this was its last entry's time */
     uint32_t leases;
-    int64_t started_ms;    /* first LEASED */
+    int64_t started_ms; /* first LEASED */
 
     struct run_session session;
-    uint32_t sessions;     /* opened so far */
+    uint32_t sessions; /* opened so far */
     struct run_intent intent;
 
-    struct map *steps;     /* id -> struct run_step */
-    struct run_step *last; /* the last settled, not of setup; NULL: none yet */
-    const char *jump;      /* where to go on instead (a restart); NULL: after `last` */
+    struct map *steps;          /* id -> struct run_step */
+    struct run_step *last;      /* the last settled, not of setup; NULL: none yet */
+    const char *jump;           /* where to go on instead (a restart); NULL: after `last` */
     const char **session_setup; /* steps settled ok since this session was opened */
     size_t session_setup_count;
 
@@ -119,9 +119,9 @@ struct run_fold {
     struct entry_mail cancel;
     uint64_t cancel_seq;
 
-    uint32_t tries;        /* 1 + repeated attempts + resumptions after a lost worker */
+    uint32_t tries; /* 1 + repeated attempts + resumptions after a lost worker */
     uint32_t steps_run, calls;
-    bool doubtful;         /* an unsafe step may have happened, and the flow went on to find out */
+    bool doubtful; /* an unsafe step may have happened, and the flow went on to find out */
     struct run_mark *marks;
     size_t mark_count;
     const char **artifacts;
@@ -138,15 +138,16 @@ void run_fold_deinit(struct run_fold *f);
 /* The next entry in order; e->seq must be above last_seq (else it is ignored: a repeat). The entry's strings are copied. */
 void run_fold_add(struct run_fold *f, const struct entry *e);
 
-const struct run_step *run_fold_step(const struct run_fold *f, const char *id); /* NULL: never seen */
+const struct run_step *run_fold_step(const struct run_fold *f,
+                                     const char *id); /* NULL: never seen */
 
 /* Is this the lease that stands? */
 bool run_fold_mine(const struct run_fold *f, uint64_t token);
 
 /* Wall ms; INT64_MAX: none.  The three that count from the PLAN. */
-int64_t run_due_ms(const struct run_fold *f);        /* not_before, or WAITING's */
-int64_t run_start_by_ms(const struct run_fold *f);   /* start_within */
-int64_t run_deadline_ms(const struct run_fold *f);   /* timeout */
+int64_t run_due_ms(const struct run_fold *f);      /* not_before, or WAITING's */
+int64_t run_start_by_ms(const struct run_fold *f); /* start_within */
+int64_t run_deadline_ms(const struct run_fold *f); /* timeout */
 
 /* "queued" "running" "waiting" "done" … as users read it; "" if absent or rejected. */
 const char *run_status_text(const struct run_fold *f);

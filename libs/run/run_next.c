@@ -28,7 +28,8 @@ static bool acted_unsafely(const struct run_fold *f, const struct flow_step *ste
         return false;
     if (f->intent.dangling && str_equal(f->intent.step, step->id))
         return true;
-    return s->outcomes > 0 && s->last.result != RESULT_UNSENT && s->last.result != RESULT_SKIPPED;
+    return s->outcomes > 0 && s->last.result != RESULT_UNSENT &&
+           s->last.result != RESULT_SKIPPED;
 }
 
 const struct flow_step *run_restart_point(const struct flow *flow, const struct run_fold *f)
@@ -50,8 +51,9 @@ const struct flow_step *run_restart_point(const struct flow *flow, const struct 
 
 /* ---- moves --------------------------------------------------------------------------------------- */
 
-static struct run_move end_with(const struct run_fold *f, enum run_status status, enum problem_code code,
-                                const char *detail, const struct flow_step *at)
+static struct run_move end_with(const struct run_fold *f, enum run_status status,
+                                enum problem_code code, const char *detail,
+                                const struct flow_step *at)
 {
     /* While it is open whether an unsafe step happened, no other end would be true. */
     if (f->doubtful && status != STATUS_DONE && status != STATUS_INDETERMINATE) {
@@ -70,12 +72,13 @@ static struct run_move close_session(const char *why, const struct flow_step *th
     return (struct run_move){.kind = MOVE_CLOSE, .why = why, .step = then};
 }
 
-static struct run_move step_move(const struct run_fold *f, enum run_move_kind kind, const struct flow_step *step,
-                                 bool setup)
+static struct run_move step_move(const struct run_fold *f, enum run_move_kind kind,
+                                 const struct flow_step *step, bool setup)
 {
     const struct run_step *s = run_fold_step(f, step->id);
 
-    return (struct run_move){.kind = kind, .step = step, .setup = setup, .attempt = (s ? s->attempts : 0) + 1};
+    return (struct run_move){
+        .kind = kind, .step = step, .setup = setup, .attempt = (s ? s->attempts : 0) + 1};
 }
 
 /* ---- what is in hand -------------------------------------------------------------------------------- */
@@ -85,7 +88,7 @@ static struct run_move step_move(const struct run_fold *f, enum run_move_kind ki
 static struct run_move fence(const struct flow *flow, const struct run_fold *f)
 {
     const struct flow_step *step = flow_find(flow, f->intent.step);
-    struct run_move settle       = {.kind = MOVE_SETTLE, .step = step, .attempt = f->intent.attempt};
+    struct run_move settle = {.kind = MOVE_SETTLE, .step = step, .attempt = f->intent.attempt};
 
     if (!step || step->verb == VERB_CALL) {
         settle.why = "a call has no fence";
@@ -103,7 +106,8 @@ static struct run_move fence(const struct flow *flow, const struct run_fold *f)
 
 /* ---- what the last settled step means ---------------------------------------------------------------- */
 
-static bool ends_here(const struct run_fold *f, const struct flow_step *at, struct run_move *ret)
+static bool ends_here(const struct run_fold *f, const struct flow_step *at,
+                      struct run_move *ret)
 {
     const struct run_step *s = f->last;
 
@@ -116,23 +120,28 @@ static bool ends_here(const struct run_fold *f, const struct flow_step *at, stru
     if (s->last.result != RESULT_FAILED)
         return false;
     enum problem_code code = problem_of_word(s->last.code);
-    *ret = end_with(f, STATUS_FAILED, code == PROBLEM_NONE ? PROBLEM_FLOW_FAILED : code, s->last.detail, at);
+    *ret = end_with(f, STATUS_FAILED, code == PROBLEM_NONE ? PROBLEM_FLOW_FAILED : code,
+                    s->last.detail, at);
     return true;
 }
 
 /* ---- why it may not go on ------------------------------------------------------------------------------ */
 
-static bool untouched(const struct run_fold *f) { return map_count(f->steps) == 0 && f->sessions == 0; }
+static bool untouched(const struct run_fold *f)
+{
+    return map_count(f->steps) == 0 && f->sessions == 0;
+}
 
-static bool must_end(const struct run_fold *f, const struct run_hand *hand, const struct flow_step *at,
-                     struct run_move *ret)
+static bool must_end(const struct run_fold *f, const struct run_hand *hand,
+                     const struct flow_step *at, struct run_move *ret)
 {
     if (f->cancelled) {
         *ret = end_with(f, STATUS_CANCELLED, PROBLEM_CANCELLED, f->cancel.reason, at);
         return true;
     }
     if (untouched(f) && hand->now_wall_ms > run_start_by_ms(f)) {
-        *ret = end_with(f, STATUS_EXPIRED, PROBLEM_EXPIRED, "it was not started within start_within", at);
+        *ret = end_with(f, STATUS_EXPIRED, PROBLEM_EXPIRED,
+                        "it was not started within start_within", at);
         return true;
     }
     if (hand->now_wall_ms > run_deadline_ms(f)) {
@@ -140,7 +149,8 @@ static bool must_end(const struct run_fold *f, const struct run_hand *hand, cons
         return true;
     }
     if (f->lost >= hand->lost_max) {
-        *ret = end_with(f, STATUS_FAILED, PROBLEM_WORKER_LOST, "its worker was lost too often", at);
+        *ret = end_with(f, STATUS_FAILED, PROBLEM_WORKER_LOST, "its worker was lost too often",
+                        at);
         return true;
     }
     return false;
@@ -150,8 +160,8 @@ static bool must_end(const struct run_fold *f, const struct run_hand *hand, cons
 
 /* The worker that held it vanished: what it was doing there may go on.  Begin again where that is allowed; else wait until
    its last call must be over and take the session as it is. */
-static struct run_move tainted(const struct flow *flow, const struct run_fold *f, const struct run_hand *hand,
-                               const struct flow_step *here)
+static struct run_move tainted(const struct flow *flow, const struct run_fold *f,
+                               const struct run_hand *hand, const struct flow_step *here)
 {
     const struct flow_step *point = run_restart_point(flow, f);
 
@@ -172,8 +182,8 @@ static bool in_session(const struct run_fold *f, const char *id)
 }
 
 /* A `close` that was done between the last `open` and here: the flow let the session go on purpose. */
-static bool closed_on_purpose(const struct flow *flow, const struct run_fold *f, const struct flow_step *open,
-                              const struct flow_step *here)
+static bool closed_on_purpose(const struct flow *flow, const struct run_fold *f,
+                              const struct flow_step *open, const struct flow_step *here)
 {
     for (size_t i = open->at; i < here->at; i++) {
         const struct run_step *s = run_fold_step(f, flow->steps[i].id);
@@ -194,7 +204,7 @@ static const struct flow_step *setup_missing(const struct flow *flow, const stru
         return NULL;
     for (size_t i = open->at + 1; i < here->at; i++) {
         const struct run_step *s = run_fold_step(f, flow->steps[i].id);
-        bool was_run             = (s && s->settled && s->last.result == RESULT_OK) || *f->plan.begin;
+        bool was_run = (s && s->settled && s->last.result == RESULT_OK) || *f->plan.begin;
 
         if (flow->steps[i].setup && was_run && !in_session(f, flow->steps[i].id))
             return &flow->steps[i];
@@ -202,7 +212,8 @@ static const struct flow_step *setup_missing(const struct flow *flow, const stru
     return NULL;
 }
 
-static struct run_move without_session(const struct flow *flow, const struct run_fold *f, const struct flow_step *here)
+static struct run_move without_session(const struct flow *flow, const struct run_fold *f,
+                                       const struct flow_step *here)
 {
     const struct flow_step *open = flow_open_before(flow, here);
 
@@ -215,8 +226,8 @@ static struct run_move without_session(const struct flow *flow, const struct run
     return step_move(f, MOVE_OPEN, here, false);
 }
 
-static struct run_move with_session(const struct flow *flow, const struct run_fold *f, const struct run_hand *hand,
-                                    const struct flow_step *here)
+static struct run_move with_session(const struct flow *flow, const struct run_fold *f,
+                                    const struct run_hand *hand, const struct flow_step *here)
 {
     const struct run_session *s = &f->session;
 
@@ -225,25 +236,29 @@ static struct run_move with_session(const struct flow *flow, const struct run_fo
     if (hand->session_lost) {
         const struct flow_step *point = run_restart_point(flow, f);
         return point ? close_session("lost", point)
-                     : end_with(f, STATUS_FAILED, PROBLEM_SESSION_LOST, "the session is gone and an unsafe step was "
-                                                                        "done in it", here);
+                     : end_with(f, STATUS_FAILED, PROBLEM_SESSION_LOST,
+                                "the session is gone and an unsafe step was "
+                                "done in it",
+                                here);
     }
     if (s->token != hand->token && !hand->adopted)
-        return s->tainted ? tainted(flow, f, hand, here) : (struct run_move){.kind = MOVE_ADOPT, .step = here};
+        return s->tainted ? tainted(flow, f, hand, here)
+                          : (struct run_move){.kind = MOVE_ADOPT, .step = here};
     if (here->verb == VERB_OPEN) /* a second open, or one whose outcome was never written */
         return close_session("reopen", here);
     const struct flow_step *setup = setup_missing(flow, f, here);
     return setup ? step_move(f, MOVE_STEP, setup, true) : step_move(f, MOVE_STEP, here, false);
 }
 
-static struct run_move go_on(const struct flow *flow, const struct run_fold *f, const struct run_hand *hand,
-                             const struct flow_step *here)
+static struct run_move go_on(const struct flow *flow, const struct run_fold *f,
+                             const struct run_hand *hand, const struct flow_step *here)
 {
     bool named_first = *f->plan.session && f->sessions == 0;
-    bool one_shot    = here->verb == VERB_RETRIEVE && !hand->sessions_only && json_get(here->body, "url");
-    bool in_page     = (here->verb == VERB_BROWSE || here->verb == VERB_RETRIEVE) && !one_shot;
-    bool page        = in_page || here->verb == VERB_OPEN || named_first;
-    bool stands      = f->session.state == SESSION_OPEN || f->session.state == SESSION_OPENING;
+    bool one_shot =
+        here->verb == VERB_RETRIEVE && !hand->sessions_only && json_get(here->body, "url");
+    bool in_page = (here->verb == VERB_BROWSE || here->verb == VERB_RETRIEVE) && !one_shot;
+    bool page    = in_page || here->verb == VERB_OPEN || named_first;
+    bool stands  = f->session.state == SESSION_OPEN || f->session.state == SESSION_OPENING;
 
     if (here->verb == VERB_CLOSE && f->session.state == SESSION_OPEN)
         return with_session(flow, f, hand, here);
@@ -252,7 +267,8 @@ static struct run_move go_on(const struct flow *flow, const struct run_fold *f, 
     return stands ? with_session(flow, f, hand, here) : without_session(flow, f, here);
 }
 
-struct run_move run_next(const struct flow *flow, const struct run_fold *f, const struct run_hand *hand)
+struct run_move run_next(const struct flow *flow, const struct run_fold *f,
+                         const struct run_hand *hand)
 {
     struct run_move move;
 

@@ -2,15 +2,18 @@
 
 #include "base/backoff.h"
 
-static uint64_t later_ms(const struct flow_step *step, uint32_t attempts, uint64_t retry_after_ms, uint64_t random)
+static uint64_t later_ms(const struct flow_step *step, uint32_t attempts,
+                         uint64_t retry_after_ms, uint64_t random)
 {
-    uint64_t wait = backoff_full_ms(attempts - 1, step->retry.wait_ms, step->retry.max_wait_ms, random);
+    uint64_t wait =
+        backoff_full_ms(attempts - 1, step->retry.wait_ms, step->retry.max_wait_ms, random);
 
     return wait > retry_after_ms ? wait : retry_after_ms;
 }
 
-struct retry_answer run_retry(const struct flow_step *step, enum call_fate fate, uint32_t attempts, bool can_restart,
-                              uint64_t retry_after_ms, uint64_t random)
+struct retry_answer run_retry(const struct flow_step *step, enum call_fate fate,
+                              uint32_t attempts, bool can_restart, uint64_t retry_after_ms,
+                              uint64_t random)
 {
     bool unsafe   = step->effect == EFFECT_UNSAFE;
     bool more     = attempts < step->retry.tries;
@@ -32,11 +35,13 @@ struct retry_answer run_retry(const struct flow_step *step, enum call_fate fate,
     case CALL_UNANSWERED:
         if (unsafe)
             return (struct retry_answer){RETRY_INDETERMINATE, 0};
-        return more ? (struct retry_answer){RETRY_AGAIN, wait} : (struct retry_answer){RETRY_FAIL, 0};
+        return more ? (struct retry_answer){RETRY_AGAIN, wait}
+                    : (struct retry_answer){RETRY_FAIL, 0};
     case CALL_SESSION_LOST:
         if (unsafe)
             return (struct retry_answer){RETRY_INDETERMINATE, 0};
-        return more && can_restart ? (struct retry_answer){RETRY_RESTART, wait} : (struct retry_answer){RETRY_FAIL, 0};
+        return more && can_restart ? (struct retry_answer){RETRY_RESTART, wait}
+                                   : (struct retry_answer){RETRY_FAIL, 0};
     }
     return (struct retry_answer){RETRY_FAIL, 0};
 }

@@ -6,16 +6,24 @@
 #include "base/mem.h"
 
 enum field {
-    FIELD_TIER, FIELD_CAP, FIELD_WEIGHT, FIELD_QUEUE_MAX, FIELD_LANES, FIELD_SESSIONS, FIELD_RUNS_PER_HOUR,
-    FIELD_PRIVATE_NET, FIELD_PAUSED, FIELD_REASON,
+    FIELD_TIER,
+    FIELD_CAP,
+    FIELD_WEIGHT,
+    FIELD_QUEUE_MAX,
+    FIELD_LANES,
+    FIELD_SESSIONS,
+    FIELD_RUNS_PER_HOUR,
+    FIELD_PRIVATE_NET,
+    FIELD_PAUSED,
+    FIELD_REASON,
 };
 
 static const char *const FIELDS[] = {
-    "tier", "cap", "weight", "queue_max", "lanes", "sessions", "runs_per_hour", "private_net", "paused", "reason",
-    NULL,
+    "tier",          "cap",         "weight", "queue_max", "lanes", "sessions",
+    "runs_per_hour", "private_net", "paused", "reason",    NULL,
 };
 
-struct value { /* what a key says; the rest comes from below */
+struct value {    /* what a key says; the rest comes from below */
     uint32_t has; /* bits of enum field */
     struct run_rule says;
 };
@@ -74,7 +82,8 @@ static bool tier_known(const struct run_tenants *book, const char *tier)
 
 /* ---- reading a value --------------------------------------------------------------------------------- */
 
-static struct err wrong(struct problem *why, const char *field, const char *detail, const char *attempt)
+static struct err wrong(struct problem *why, const char *field, const char *detail,
+                        const char *attempt)
 {
     char pointer[sizeof(why->pointer)];
 
@@ -85,20 +94,22 @@ static struct err wrong(struct problem *why, const char *field, const char *deta
     return err_of(ERR_REJECT, "read tenant");
 }
 
-static struct err read_number(const struct json *at, const char *field, int64_t min, int64_t max, uint64_t *ret,
-                              struct problem *why)
+static struct err read_number(const struct json *at, const char *field, int64_t min,
+                              int64_t max, uint64_t *ret, struct problem *why)
 {
     char detail[128];
 
     if (json_type(at) != JSON_INT || json_int(at) < min || json_int(at) > max) {
-        str_format(detail, sizeof(detail), "must be a whole number from %lld to %lld", (long long)min, (long long)max);
+        str_format(detail, sizeof(detail), "must be a whole number from %lld to %lld",
+                   (long long)min, (long long)max);
         return wrong(why, field, detail, NULL);
     }
     *ret = (uint64_t)json_int(at);
     return OK;
 }
 
-static struct err read_bool(const struct json *at, const char *field, bool *ret, struct problem *why)
+static struct err read_bool(const struct json *at, const char *field, bool *ret,
+                            struct problem *why)
 {
     if (json_type(at) != JSON_BOOL)
         return wrong(why, field, "must be true or false", NULL);
@@ -112,35 +123,42 @@ static struct err read_lanes(const struct json *at, bool ret[LANES], struct prob
     bool lanes[LANES]                = {false};
 
     if (json_type(at) != JSON_ARRAY || json_count(at) == 0)
-        return wrong(why, "lanes", "must be a list of lanes, with at least one", "[\"standard\",\"bulk\"]");
+        return wrong(why, "lanes", "must be a list of lanes, with at least one",
+                     "[\"standard\",\"bulk\"]");
     for (size_t n = 0; n < json_count(at); n++) {
         const char *word = json_str(json_at(at, n));
         enum lane lane   = word ? lane_of(word) : LANE_NONE;
 
         if (lane == LANE_NONE)
-            return wrong(why, "lanes", "holds what is no lane: realtime, standard, bulk", word ? str_nearest(word, WORDS) : NULL);
+            return wrong(why, "lanes", "holds what is no lane: realtime, standard, bulk",
+                         word ? str_nearest(word, WORDS) : NULL);
         lanes[lane] = true;
     }
     memcpy(ret, lanes, sizeof(lanes));
     return OK;
 }
 
-static struct err read_tier(const struct run_tenants *book, const struct json *at, bool tiers, char *ret,
-                            struct problem *why)
+static struct err read_tier(const struct run_tenants *book, const struct json *at, bool tiers,
+                            char *ret, struct problem *why)
 {
     static const char *const WORDS[] = {"free", "pro", "scale", NULL};
     const char *word                 = json_str(at);
 
     if (!word || !str_is_name(word))
-        return wrong(why, "tier", "must be the name of a tier: free, pro, scale or one of the operator's", NULL);
+        return wrong(why, "tier",
+                     "must be the name of a tier: free, pro, scale or one of the operator's",
+                     NULL);
     if (tiers && !tier_known(book, word))
-        return wrong(why, "tier", "is not known: free, pro, scale or one of the operator's (tier.<name>)", str_nearest(word, WORDS));
+        return wrong(why, "tier",
+                     "is not known: free, pro, scale or one of the operator's (tier.<name>)",
+                     str_nearest(word, WORDS));
     str_copy(ret, STR_NAME_SIZE, word);
     return OK;
 }
 
-static struct err read_field(const struct run_tenants *book, enum field field, const struct json *at, bool tiers,
-                             struct run_rule *rule, struct problem *why)
+static struct err read_field(const struct run_tenants *book, enum field field,
+                             const struct json *at, bool tiers, struct run_rule *rule,
+                             struct problem *why)
 {
     const char *name = FIELDS[field];
     uint64_t n       = 0;
@@ -179,23 +197,29 @@ static struct err read_field(const struct run_tenants *book, enum field field, c
     return OK;
 }
 
-static struct err read_value(const struct run_tenants *book, const char *key, const struct json *doc, bool tiers,
-                             struct value *ret, struct problem *why)
+static struct err read_value(const struct run_tenants *book, const char *key,
+                             const struct json *doc, bool tiers, struct value *ret,
+                             struct problem *why)
 {
     struct value value  = {0};
     const char *unknown = NULL, *nearest = NULL;
     char detail[160];
 
     if (!str_is_name(key) && !run_tenant_is_tier(key)) {
-        problem_set(why, PROBLEM_INVALID_REQUEST, "", "\"%.64s\" is no name of a tenant, and no tier.<name>", key);
+        problem_set(why, PROBLEM_INVALID_REQUEST, "",
+                    "\"%.64s\" is no name of a tenant, and no tier.<name>", key);
         return err_of(ERR_REJECT, "read tenant");
     }
     if (json_type(doc) != JSON_OBJECT) {
-        problem_set(why, PROBLEM_INVALID_REQUEST, "", "must be an object such as {\"tier\":\"pro\"}, not %s", json_type_word(doc));
+        problem_set(why, PROBLEM_INVALID_REQUEST, "",
+                    "must be an object such as {\"tier\":\"pro\"}, not %s",
+                    json_type_word(doc));
         return err_of(ERR_REJECT, "read tenant");
     }
     if (!json_known(doc, FIELDS, &unknown, &nearest)) {
-        str_format(detail, sizeof(detail), nearest ? "is no field of a tenant; is \"%s\" meant?" : "is no field of a tenant",
+        str_format(detail, sizeof(detail),
+                   nearest ? "is no field of a tenant; is \"%s\" meant?"
+                           : "is no field of a tenant",
                    nearest ? nearest : "");
         return wrong(why, unknown, detail, nearest);
     }
@@ -217,16 +241,16 @@ static struct err read_value(const struct run_tenants *book, const char *key, co
     return OK;
 }
 
-struct err run_tenant_check(const struct run_tenants *book, const char *key, const struct json *value, bool tiers,
-                            struct problem *why)
+struct err run_tenant_check(const struct run_tenants *book, const char *key,
+                            const struct json *value, bool tiers, struct problem *why)
 {
     struct value read;
 
     return read_value(book, key, value, tiers, &read, why);
 }
 
-struct err run_tenant_put(struct run_tenants *book, const char *key, struct bytes text, bool tiers,
-                          struct problem *why)
+struct err run_tenant_put(struct run_tenants *book, const char *key, struct bytes text,
+                          bool tiers, struct problem *why)
 {
     AUTO(json_free) struct json *doc = NULL;
     struct value value;
@@ -288,8 +312,8 @@ static void lay_over(struct run_rule *rule, const struct value *value)
 void run_tenant_rule(const struct run_tenants *book, const char *tenant, struct run_rule *ret)
 {
     const struct value *own = map_find(book->values, tenant);
-    const char *tier        = own && own->has & 1U << FIELD_TIER ? own->says.tier : BUILT_IN[0].name;
-    struct run_rule rule    = {.lanes = {true, true, true}, .listed = own != NULL};
+    const char *tier = own && own->has & 1U << FIELD_TIER ? own->says.tier : BUILT_IN[0].name;
+    struct run_rule rule = {.lanes = {true, true, true}, .listed = own != NULL};
     char key[STR_NAME_SIZE + 8];
     int base = 0; /* a tier that is not known (any more) is worth the least */
 

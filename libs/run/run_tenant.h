@@ -37,12 +37,12 @@ void run_tenant_free(struct run_tenants **book);
 
 /* Would this value do for this key?  REJECT: why names the field, and the nearest that was meant.  tiers: a tier
    that is not known is wrong too (while the bucket is being read at first, its tiers may come after its tenants). */
-MUST_USE struct err run_tenant_check(const struct run_tenants *book, const char *key, const struct json *value,
-                                     bool tiers, struct problem *why);
+MUST_USE struct err run_tenant_check(const struct run_tenants *book, const char *key,
+                                     const struct json *value, bool tiers, struct problem *why);
 
 /* The value of a key, from the bucket; REJECT as above, and nothing has changed. */
-MUST_USE struct err run_tenant_put(struct run_tenants *book, const char *key, struct bytes value, bool tiers,
-                                   struct problem *why);
+MUST_USE struct err run_tenant_put(struct run_tenants *book, const char *key,
+                                   struct bytes value, bool tiers, struct problem *why);
 void run_tenant_remove(struct run_tenants *book, const char *key);
 
 /* What holds for a tenant: its own value over its tier's over what is built in. */

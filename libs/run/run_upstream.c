@@ -5,7 +5,8 @@
 
 #include "base/mem.h"
 
-/* What the programs that ship with this version can do (services/browser-worker, bw_driver_find and bw_profile_find). */
+/* What the programs that ship with this version can do (services/browser-worker, bw_driver_find
+ * and bw_profile_find). */
 static const char *const DRIVERS[]  = {"agent", "webdriver", NULL};
 static const char *const PROFILES[] = {"multion", NULL};
 static const char MULTION_URL[]     = "https://api.multion.ai/v1/web";
@@ -20,7 +21,7 @@ static const char *const KEY_FIELDS[]     = {"env", "file", NULL};
 static const char *const RATE_FIELDS[]    = {"per_s", "burst", NULL};
 static const char *const LIMITED_FIELDS[] = {"factor", "probe", "ramp", NULL};
 
-/* ---- what is wrong ---------------------------------------------------------------------------------------- */
+/* ---- what is wrong ----------------------------------------------------------------------- */
 
 static struct err wrong(struct problem *why, const char *field, const char *detail,
                         const char *attempt)
@@ -66,7 +67,7 @@ static struct err object_of(const struct json *at, const char *field, const char
     return fields_known(at, within, fields, why);
 }
 
-/* ---- values ----------------------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------ */
 
 /* null is absent: what admin's merge-patch left out. */
 static const struct json *get(const struct json *doc, const char *field)
@@ -253,7 +254,7 @@ static struct err read_feature(struct run_upstream *u, const struct json *at,
     return OK;
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------------------- */
+/* ---- the whole --------------------------------------------------------------------------- */
 
 static struct err read_where(struct run_upstream *u, const struct json *doc,
                              struct problem *why)

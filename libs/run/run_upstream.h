@@ -1,8 +1,10 @@
 /*
- * run_upstream - an upstream as configured: one value of the bucket sluice_upstreams (docs/protocol.md).  Pure.
+ * run_upstream - an upstream as configured: one value of the bucket sluice_upstreams
+ * (docs/protocol.md).  Pure.
  *
- * One reading for the limiter (limits), the worker (where and how to call) and whoever checks a value
- * before it is written.  A value that does not fit is refused whole, and the last good one stays.
+ * One reading for the limiter (limits), the worker (where and how to call) and whoever checks a
+ * value before it is written.  A value that does not fit is refused whole, and the last good
+ * one stays.
  */
 #ifndef RUN_RUN_UPSTREAM_H
 #define RUN_RUN_UPSTREAM_H
@@ -40,12 +42,13 @@ struct run_upstream {
     double limited_factor;                      /* 0 to 1 */
     uint64_t limited_probe_ms, limited_ramp_ms; /* 0: as the limiter's own settings say */
     bool paused;
-    uint64_t session_idle_ms; /* 0: it never expires a silent session */
-    char feature_402
-        [RUN_UPSTREAM_TEXT_SIZE]; /* extended regular expression, case ignored; "": none */
+    uint64_t session_idle_ms;                 /* 0: it never expires a silent session */
+    char feature_402[RUN_UPSTREAM_TEXT_SIZE]; /* extended regular expression, case ignored; "":
+                                                 none */
 };
 
-/* The value of a key, from the bucket.  REJECT: why names the field, and the nearest that was meant. */
+/* The value of a key, from the bucket.  REJECT: why names the field, and the nearest that was
+ * meant. */
 MUST_USE struct err run_upstream_read(struct run_upstream *ret, const char *name,
                                       struct bytes value, struct problem *why);
 /* The same for a document that was parsed already. */

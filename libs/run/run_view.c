@@ -113,8 +113,10 @@ static struct json *spans(const struct run_fold *f, int64_t now_wall_ms)
     int64_t queued  = (f->started_ms ? f->started_ms : until) - f->plan_ms;
 
     json_set(ms, "queued", json_new_int(queued > 0 ? queued : 0));
-    json_set(ms, "running", json_new_int(f->running_total_ms + (f->phase == RUN_LEASED ? open : 0)));
-    json_set(ms, "waiting", json_new_int(f->waited_total_ms + (f->phase == RUN_WAITING ? open : 0)));
+    json_set(ms, "running",
+             json_new_int(f->running_total_ms + (f->phase == RUN_LEASED ? open : 0)));
+    json_set(ms, "waiting",
+             json_new_int(f->waited_total_ms + (f->phase == RUN_WAITING ? open : 0)));
     return ms;
 }
 
@@ -292,8 +294,8 @@ static void add_outcomes(const struct run_fold *f, struct json *steps, struct js
 
 struct json *run_scope(const struct run_fold *f)
 {
-    struct json *scope = json_new_object(), *steps = json_new_object(), *vars = json_new_object(),
-                *run = json_new_object();
+    struct json *scope = json_new_object(), *steps = json_new_object(),
+                *vars = json_new_object(), *run = json_new_object();
 
     add_outcomes(f, steps, vars);
     set_text(run, "id", f->plan.run);
@@ -325,7 +327,7 @@ const char *run_flow_token(const char *flow_name, char *at, size_t size)
 void run_body_sha(const char *tenant, const struct json *request, char ret[65])
 {
     static const char *const key_fields[] = {"key", "job_id"};
-    struct json *copy = json_copy(request);
+    struct json *copy                     = json_copy(request);
     struct buf text;
     uint8_t digest[32];
 
@@ -365,10 +367,13 @@ static uint64_t after_ms(int64_t at_ms, int64_t now_ms)
     return at_ms > now_ms ? (uint64_t)(at_ms - now_ms) : 1; /* 0 would mean none */
 }
 
-void run_ticket(const struct run_fold *f, int cause, uint64_t cause_seq, int64_t now_wall_ms, struct ticket *ret)
+void run_ticket(const struct run_fold *f, int cause, uint64_t cause_seq, int64_t now_wall_ms,
+                struct ticket *ret)
 {
-    struct ticket t = {.wake = f->wake, .cause = (enum ticket_cause)cause, .cause_seq = cause_seq,
-                       .plan_seq = f->plan_seq};
+    struct ticket t = {.wake      = f->wake,
+                       .cause     = (enum ticket_cause)cause,
+                       .cause_seq = cause_seq,
+                       .plan_seq  = f->plan_seq};
     int64_t due = run_due_ms(f), deadline = run_deadline_ms(f);
 
     str_copy(t.run, sizeof t.run, f->plan.run);

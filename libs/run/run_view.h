@@ -29,6 +29,7 @@ void run_id_for(const char *tenant, const char *key, int64_t wall_ms, char *ret)
 
 /* The ticket of a run's present wake, from its journal.  due from WAITING's or PLAN's stored time, counted from now. */
 struct ticket;
-void run_ticket(const struct run_fold *f, int cause, uint64_t cause_seq, int64_t now_wall_ms, struct ticket *ret);
+void run_ticket(const struct run_fold *f, int cause, uint64_t cause_seq, int64_t now_wall_ms,
+                struct ticket *ret);
 
 #endif

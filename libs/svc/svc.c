@@ -17,7 +17,8 @@ enum {
     UNHEARD_MS = 3000, /* without NATS before a line says so */
     RESIGN_MS  = 500,  /* for giving leaderships back when all else is done */
 
-    CLOSE_TURNS = 1000, /* of the loop, for handles to close */
+    CLOSE_TURNS   = 1000, /* of the loop, for handles to close */
+    CLOSE_TURN_US = 1000,
 };
 
 /* ---- turns ---------------------------------------------------------------------------------- */

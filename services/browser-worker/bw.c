@@ -17,7 +17,8 @@ enum {
 };
 
 static const struct svc_metric METRICS[] = {
-#define X(type, name, help) {"worker_" #name, METRIC_##type, help, offsetof(struct bw_metrics, name)},
+#define X(type, name, help) \
+    {"worker_" #name, METRIC_##type, help, offsetof(struct bw_metrics, name)},
     BW_METRICS(X)
 #undef X
 };
@@ -26,8 +27,9 @@ static const struct svc_metric METRICS[] = {
 
 static void send_status(struct bw *bw)
 {
-    struct worker_status status = {
-        .slots = (uint32_t)bw->config->slots, .busy = (uint32_t)bw->held, .draining = svc_draining(bw->svc)};
+    struct worker_status status = {.slots    = (uint32_t)bw->config->slots,
+                                   .busy     = (uint32_t)bw->held,
+                                   .draining = svc_draining(bw->svc)};
     char subject[SUBJECT_SIZE];
     struct buf body;
 
@@ -46,7 +48,7 @@ void bw_room(struct bw *bw)
     if (bw->over)
         return;
     size_t free_slots = bw->held < bw->config->slots ? bw->config->slots - bw->held : 0;
-    bool pull         = bw->pulling && !svc_draining(bw->svc) && bw_upstreams_ready(bw->upstreams);
+    bool pull = bw->pulling && !svc_draining(bw->svc) && bw_upstreams_ready(bw->upstreams);
 
     if (bw->consumer)
         bus_consumer_room(bw->consumer, pull ? (uint32_t)free_slots : 0);
@@ -89,7 +91,8 @@ static void on_state(void *self, bool connected)
 
 static bool beats_confirmed(const struct bw *bw)
 {
-    LIST_EACH(&bw->all, it) {
+    LIST_EACH(&bw->all, it)
+    {
         const struct bw_run *run = LIST_OWNER(it, struct bw_run, link);
         if (!run->over && run->beat_confirmed_ms < bw->reconnected_at)
             return false;
@@ -125,7 +128,10 @@ static void read_lease(struct bw *bw, uint64_t now)
     (void)bus_api(&bw->info, call, bytes_str(""), on_info);
 }
 
-static void info_end(struct bus_op *op, struct err e) { (void)op, (void)e; }
+static void info_end(struct bus_op *op, struct err e)
+{
+    (void)op, (void)e;
+}
 
 /* ---- the tick --------------------------------------------------------------------------------------------------- */
 
@@ -133,7 +139,7 @@ static void beat_all(struct bw *bw, uint64_t now)
 {
     bw->beat_at = now + bw->lease_ms / 3;
     LIST_EACH_SAFE(&bw->all, it)
-        bw_run_beat(LIST_OWNER(it, struct bw_run, link), now);
+    bw_run_beat(LIST_OWNER(it, struct bw_run, link), now);
 }
 
 uint64_t bw_tick(void *self, uint64_t now)
@@ -203,8 +209,9 @@ static void before_metrics(void *self)
 
 struct bw *bw_new(struct svc *svc, const struct bw_config *config)
 {
-    struct bw *bw                  = mem_new(struct bw);
-    const struct http_config http  = {.proxy = config->egress_proxy, .user_agent = "sluice/" SLUICE_VERSION};
+    struct bw *bw                 = mem_new(struct bw);
+    const struct http_config http = {.proxy      = config->egress_proxy,
+                                     .user_agent = "sluice/" SLUICE_VERSION};
 
     bw->svc      = svc;
     bw->bus      = svc_bus(svc);
@@ -222,7 +229,8 @@ struct bw *bw_new(struct svc *svc, const struct bw_config *config)
     bw->reaper    = bw_reaper_new(bw);
     bus_op_start(bw->bus, &bw->info, INFO_MAGIC, "lease-time", 0, info_end);
     bus_on_state(bw->bus, on_state, bw);
-    svc_metrics(svc, METRICS, sizeof METRICS / sizeof *METRICS, &bw->metrics, before_metrics, bw);
+    svc_metrics(svc, METRICS, sizeof METRICS / sizeof *METRICS, &bw->metrics, before_metrics,
+                bw);
     return bw;
 }
 
@@ -230,14 +238,19 @@ struct bw *bw_new(struct svc *svc, const struct bw_config *config)
 void bw_ready(void *self)
 {
     struct bw *bw                 = self;
-    const struct bus_consume jobs = {
-        .stream = STREAM_JOBS, .consumer = bw->config->pool, .on_msg = on_job, .on_gap = on_gap, .self = bw};
+    const struct bus_consume jobs = {.stream   = STREAM_JOBS,
+                                     .consumer = bw->config->pool,
+                                     .on_msg   = on_job,
+                                     .on_gap   = on_gap,
+                                     .self     = bw};
     char subject[SUBJECT_SIZE];
 
     if (bw->consumer)
         return;
-    if (failed(bus_subscribe(bw->bus, subject_holds(subject, bw->worker), NULL, on_holds, bw, &bw->holds)) ||
-        failed(bus_subscribe(bw->bus, subject_mail(subject, bw->worker), NULL, on_mail, bw, &bw->mail)) ||
+    if (failed(bus_subscribe(bw->bus, subject_holds(subject, bw->worker), NULL, on_holds, bw,
+                             &bw->holds)) ||
+        failed(bus_subscribe(bw->bus, subject_mail(subject, bw->worker), NULL, on_mail, bw,
+                             &bw->mail)) ||
         failed(bus_consume(bw->bus, &jobs, &bw->consumer)))
         svc_die(bw->svc, "cannot subscribe");
     svc_poke(bw->svc);
@@ -250,7 +263,7 @@ void bw_drain_begin(void *self)
     if (bw->consumer)
         bus_consumer_room(bw->consumer, 0);
     LIST_EACH_SAFE(&bw->all, it)
-        bw_run_yield(LIST_OWNER(it, struct bw_run, link));
+    bw_run_yield(LIST_OWNER(it, struct bw_run, link));
     bw->status_dirty = true;
 }
 
@@ -265,7 +278,7 @@ void bw_stop(struct bw *bw)
 {
     bw->over = true;
     LIST_EACH_SAFE(&bw->all, it)
-        bw_run_drop(LIST_OWNER(it, struct bw_run, link), "this process ends");
+    bw_run_drop(LIST_OWNER(it, struct bw_run, link), "this process ends");
     bw_reaper_free(&bw->reaper);
     bw_upstreams_free(&bw->upstreams);
     bw_permits_free(&bw->permits);

@@ -63,14 +63,14 @@ struct bw {
     struct map *runs; /* run id -> struct bw_run */
     struct list all;  /* the same, for the tick */
     size_t held;
-    uint64_t lease_ms;      /* AckWait of the pool's consumer; 0: not known yet */
-    uint64_t status_at;     /* when the next status is due (monotonic ms) */
+    uint64_t lease_ms;  /* AckWait of the pool's consumer; 0: not known yet */
+    uint64_t status_at; /* when the next status is due (monotonic ms) */
     uint64_t beat_at;
-    bool pulling;           /* after a reconnect only when the beats are confirmed */
+    bool pulling; /* after a reconnect only when the beats are confirmed */
     bool status_dirty;
-    bool over;              /* being taken down: what still ends touches nothing */
+    bool over; /* being taken down: what still ends touches nothing */
     uint64_t reconnected_at;
-    struct bus_op info;     /* reads the consumer's AckWait */
+    struct bus_op info; /* reads the consumer's AckWait */
     uint64_t info_at;
 };
 

@@ -49,7 +49,7 @@ struct bw_call {
 
 static void send_request(struct bw_call *c);
 
-/* ---- the end ------------------------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------------- */
 
 static void on_closed(uv_handle_t *handle)
 {
@@ -145,11 +145,11 @@ static void on_later(uv_timer_t *timer)
 static void finish_later(struct bw_call *c, enum call_fate fate, enum call_class call_class,
                          enum problem_code code, const char *detail)
 {
-    c->early = bw_agent_verdict(fate, call_class, problem_word(code), detail);
+    c->early = bw_agent_judge_own(fate, call_class, problem_word(code), detail);
     must(uv_timer_start(&c->later, on_later, 0, 0) == 0);
 }
 
-/* ---- what came -------------------------------------------------------------------------------------------- */
+/* ---- what came --------------------------------------------------------------------------- */
 
 static const char *header_of(const void *self, const char *name, unsigned n)
 {
@@ -169,19 +169,22 @@ static enum bw_ending ending_of(const struct bw_call *c, const struct http_respo
 
 static struct bw_verdict judge(const struct bw_call *c, const struct http_response *r)
 {
-    const struct bw_heard heard = {.verb        = c->verb,
-                                   .ending      = ending_of(c, r),
-                                   .status      = r->status,
-                                   .in_session  = *c->remote_id != 0,
-                                   .body        = r->body,
-                                   .limits      = http_limits_read(header_of, r, clk_wall_ms()),
-                                   .feature_402 = c->upstream.feature_402,
-                                   .words       = r->text};
+    const struct http_limits limits = http_limits_read(header_of, r, clk_wall_ms());
+    const struct bw_heard heard     = {.verb            = c->verb,
+                                       .ending          = ending_of(c, r),
+                                       .status          = r->status,
+                                       .in_session      = *c->remote_id != 0,
+                                       .body            = r->body,
+                                       .has_retry_after = limits.has_retry_after,
+                                       .retry_after_ms  = limits.retry_after_ms,
+                                       .reset_ms        = limits.reset_ms,
+                                       .feature_402     = c->upstream.feature_402,
+                                       .words           = r->text};
 
     return bw_agent_judge(c->profile, &heard);
 }
 
-/* ---- going on ---------------------------------------------------------------------------------------------- */
+/* ---- going on ---------------------------------------------------------------------------- */
 
 static uint64_t left_ms(const struct bw_call *c)
 {
@@ -192,8 +195,8 @@ static uint64_t left_ms(const struct bw_call *c)
 
 static struct bw_verdict too_late(void)
 {
-    return bw_agent_verdict(CALL_UNANSWERED, CALL_OK, problem_word(PROBLEM_STEP_TIMEOUT),
-                            "the agent did not come to an end within the step's timeout");
+    return bw_agent_judge_own(CALL_UNANSWERED, CALL_OK, problem_word(PROBLEM_STEP_TIMEOUT),
+                              "the agent did not come to an end within the step's timeout");
 }
 
 static void go(struct bw_call *c, bool granted)
@@ -204,10 +207,10 @@ static void go(struct bw_call *c, bool granted)
     } else if (granted || left_ms(c) == 0) {
         finish(c, too_late(), NULL, NULL);
     } else {
-        struct bw_verdict v =
-            bw_agent_verdict(CALL_DEFERRED, CALL_UNSENT, problem_word(PROBLEM_UPSTREAM_REFUSED),
-                             "no permit to let the agent go on");
-        v.retry_after_ms = 1000;
+        struct bw_verdict v = bw_agent_judge_own(CALL_DEFERRED, CALL_UNSENT,
+                                                 problem_word(PROBLEM_UPSTREAM_REFUSED),
+                                                 "no permit to let the agent go on");
+        v.retry_after_ms    = 1000;
         finish(c, v, NULL, NULL);
     }
 }
@@ -226,13 +229,13 @@ static void send_again(struct bw_call *c, const struct bw_reading *r)
         go(c, true);
         return;
     }
-    const struct bw_verdict well = bw_agent_verdict(CALL_DONE, CALL_OK, NULL, "");
+    const struct bw_verdict well = bw_agent_judge_own(CALL_DONE, CALL_OK, NULL, "");
     const struct bw_answer sofar = answer_of(c, &well);
     c->unreported                = true;
     c->more(c->asker, &sofar, go, c);
 }
 
-/* ---- a picture ---------------------------------------------------------------------------------------------- */
+/* ---- a picture --------------------------------------------------------------------------- */
 
 static bool is_picture(struct bytes b)
 {
@@ -252,12 +255,12 @@ static void on_picture(void *self, const struct http_response *r)
 
     c->sent = NULL;
     if (good) {
-        finish(c, bw_agent_verdict(CALL_DONE, CALL_OK, NULL, ""), NULL, &shot);
+        finish(c, bw_agent_judge_own(CALL_DONE, CALL_OK, NULL, ""), NULL, &shot);
         return;
     }
     str_format(detail, sizeof detail, "the screenshot cannot be fetched%s%.160s",
                *r->text ? ": " : "", r->text);
-    finish(c, bw_agent_verdict(CALL_FAILED, CALL_OK, problem_word(code), detail), NULL, NULL);
+    finish(c, bw_agent_judge_own(CALL_FAILED, CALL_OK, problem_word(code), detail), NULL, NULL);
 }
 
 /* Up to the path. */
@@ -268,7 +271,8 @@ static size_t origin_len(const char *url)
     return host ? (size_t)(host + 3 - url) + strcspn(host + 3, "/?#") : 0;
 }
 
-/* The upstream's own host is the operator's word; any other is judged like a page.  It never sees the key. */
+/* The upstream's own host is the operator's word; any other is judged like a page.  It never
+ * sees the key. */
 static enum http_guard_mode picture_guard(const struct bw_call *c, const char *url)
 {
     size_t len = origin_len(url);
@@ -293,7 +297,7 @@ static void fetch_picture(struct bw_call *c, const char *url)
         c->sent = http_start(c->http, &request, on_picture, c);
 }
 
-/* ---- the request --------------------------------------------------------------------------------------------- */
+/* ---- the request ------------------------------------------------------------------------- */
 
 static void read_answer(struct bw_call *c, const struct http_response *response)
 {
@@ -360,7 +364,7 @@ static void send_request(struct bw_call *c)
     buf_deinit(&body);
 }
 
-/* ---- the driver ------------------------------------------------------------------------------------------------ */
+/* ---- the driver -------------------------------------------------------------------------- */
 
 static struct err check(enum bw_verb verb, const struct json *body, char *why, size_t why_size)
 {

@@ -12,9 +12,10 @@ enum {
     BUSY_MS    = 2000, /* … a call of ours must */
 };
 
-/* ---- the words of an error ---------------------------------------------------------------------------- */
+/* ---- the words of an error --------------------------------------------------------------- */
 
-/* {message} {detail} {error} {title}, texts or objects that hold one; {detail:[{loc,msg}]} of a validation. */
+/* {message} {detail} {error} {title}, texts or objects that hold one; {detail:[{loc,msg}]} of a
+ * validation. */
 static const char *words_in(const struct json *doc, unsigned depth)
 {
     static const char *const PLACES[] = {"message", "msg", "detail", "error", "title", NULL};
@@ -61,10 +62,10 @@ static void look(struct bytes body, char ret[LOOK_MAX + 1])
     ret[len] = '\0';
 }
 
-/* ---- verdicts -------------------------------------------------------------------------------------------- */
+/* ---- verdicts ---------------------------------------------------------------------------- */
 
-struct bw_verdict bw_agent_verdict(enum call_fate fate, enum call_class call_class,
-                                   const char *code, const char *detail)
+struct bw_verdict bw_agent_judge_own(enum call_fate fate, enum call_class call_class,
+                                     const char *code, const char *detail)
 {
     struct bw_verdict v = {.fate = fate, .call_class = call_class, .code = code};
 
@@ -75,10 +76,11 @@ struct bw_verdict bw_agent_verdict(enum call_fate fate, enum call_class call_cla
 static struct bw_verdict verdict(enum call_fate fate, enum call_class call_class,
                                  enum problem_code code, const char *detail)
 {
-    return bw_agent_verdict(fate, call_class, problem_word(code), detail);
+    return bw_agent_judge_own(fate, call_class, problem_word(code), detail);
 }
 
-/* Of RATE and PAYMENT the limiter is told no time but the upstream's: it has its own, and the run asks it next. */
+/* Of RATE and PAYMENT the limiter is told no time but the upstream's: it has its own, and the
+ * run asks it next. */
 static struct bw_verdict defer(enum call_class call_class, uint64_t retry_after_ms,
                                uint64_t least_ms, const char *detail)
 {
@@ -93,7 +95,7 @@ static struct bw_verdict gone(const struct bw_heard *h, const char *detail)
     struct bw_verdict v = verdict(CALL_SESSION_LOST, CALL_CLIENT, PROBLEM_SESSION_LOST, detail);
 
     if (h->verb == BW_CLOSE) /* it is not there: closed */
-        v = bw_agent_verdict(CALL_DONE, CALL_OK, NULL, "");
+        v = bw_agent_judge_own(CALL_DONE, CALL_OK, NULL, "");
     v.session_gone = true;
     return v;
 }
@@ -114,22 +116,23 @@ static struct bw_verdict no_answer(const struct bw_heard *h)
     return verdict(CALL_REFUSED, CALL_UNSENT, PROBLEM_UPSTREAM_REFUSED, detail);
 }
 
-/* ---- statuses ----------------------------------------------------------------------------------------------- */
+/* ---- statuses ---------------------------------------------------------------------------- */
 
 /* What an answer says of waiting: RFC 9110 before the drafts. */
 static uint64_t wait_ms(const struct bw_heard *h)
 {
-    return h->limits.has_retry_after ? h->limits.retry_after_ms : h->limits.reset_ms;
+    return h->has_retry_after ? h->retry_after_ms : h->reset_ms;
 }
 
 static struct bw_verdict judge_402(const struct bw_heard *h, const char *text,
                                    const char *detail)
 {
-    /* A feature that the plan lacks is this step's trouble; the account's credit is everybody's. */
+    /* A feature that the plan lacks is this step's trouble; the account's credit is
+     * everybody's. */
     if (*h->feature_402 && bw_profile_matches(h->feature_402, text))
         return verdict(CALL_REFUSED, CALL_CLIENT, PROBLEM_UPSTREAM_REFUSED, detail);
-    if (h->limits.has_retry_after)
-        return defer(CALL_RATE, h->limits.retry_after_ms, 0, detail);
+    if (h->has_retry_after)
+        return defer(CALL_RATE, h->retry_after_ms, 0, detail);
     return defer(CALL_PAYMENT, 0, 0, detail);
 }
 
@@ -141,7 +144,7 @@ static struct bw_verdict judge_429(const struct bw_profile *p, const struct bw_h
         return defer(CALL_CONCURRENCY, wait_ms(h), CROWDED_MS, detail);
     if (h->in_session && bw_profile_text(p, BW_TEXT_BUSY, text))
         return defer(CALL_CLIENT, wait_ms(h), BUSY_MS, detail);
-    if (!h->limits.has_retry_after && bw_profile_text(p, BW_TEXT_CREDIT, text))
+    if (!h->has_retry_after && bw_profile_text(p, BW_TEXT_CREDIT, text))
         return defer(CALL_PAYMENT, 0, 0, detail);
     return defer(CALL_RATE, wait_ms(h), 0, detail);
 }
@@ -183,7 +186,7 @@ static struct bw_verdict judge_answer(const struct bw_profile *p, const struct b
     char text[LOOK_MAX + 1], words[SAID_MAX], detail[BW_DETAIL_SIZE];
 
     if (h->status >= 200 && h->status <= 299)
-        return bw_agent_verdict(CALL_DONE, CALL_OK, NULL, "");
+        return bw_agent_judge_own(CALL_DONE, CALL_OK, NULL, "");
     look(h->body, text);
     said(h->body, words);
     str_format(detail, sizeof detail, "%s answered %d%s%s", p->calls[h->verb].label, h->status,

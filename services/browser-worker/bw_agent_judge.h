@@ -1,8 +1,9 @@
 /*
- * bw_agent_judge - what became of one request to an agent API: done, refused, later, lost, or nobody knows.  Pure.
+ * bw_agent_judge - what became of one request to an agent API: done, refused, later, lost, or
+ * nobody knows.  Pure.
  *
- * The table behind it is docs/flows.md, "What a failure means": the fate is for the run, the class for the
- * limiter, and the two are decided apart.
+ * The fate is for the run, the class for the limiter, and the two are decided apart; the whole
+ * table stands in tests/unit/browser-worker/test_bw_agent_judge.c.
  */
 #ifndef BW_AGENT_JUDGE_H
 #define BW_AGENT_JUDGE_H
@@ -13,7 +14,6 @@
 #include "base/bytes.h"
 #include "bw_driver.h"
 #include "bw_profile.h"
-#include "http/http_limits.h"
 
 enum { BW_DETAIL_SIZE = 256 };
 
@@ -33,7 +33,8 @@ struct bw_heard {
     int status;      /* of the answer, also of a half one; 0: none */
     bool in_session; /* the request named a session */
     struct bytes body;
-    struct http_limits limits;
+    bool has_retry_after; /* what the answer says of waiting */
+    uint64_t retry_after_ms, reset_ms;
     const char *feature_402; /* of the upstream; "": none */
     const char *words;       /* of the transport, when there is no whole answer */
 };
@@ -52,10 +53,11 @@ struct bw_verdict bw_agent_judge(const struct bw_profile *profile,
                                  const struct bw_heard *heard);
 
 /* A verdict of our own. */
-struct bw_verdict bw_agent_verdict(enum call_fate fate, enum call_class call_class,
-                                   const char *code, const char *detail);
+struct bw_verdict bw_agent_judge_own(enum call_fate fate, enum call_class call_class,
+                                     const char *code, const char *detail);
 
-/* An earlier request of the same call was answered: what follows can no longer say that nothing happened. */
+/* An earlier request of the same call was answered: what follows can no longer say that nothing
+ * happened. */
 void bw_agent_judge_acted(struct bw_verdict *verdict, enum entry_effect effect);
 
 #endif

@@ -19,7 +19,7 @@ static void fail(struct bw_reading *r, enum call_fate fate, enum call_class call
     char detail[BW_DETAIL_SIZE];
 
     str_format(detail, sizeof detail, "%s%s%.180s", text, *more ? ": " : "", more);
-    r->verdict = bw_agent_verdict(fate, call_class, problem_word(code), detail);
+    r->verdict = bw_agent_judge_own(fate, call_class, problem_word(code), detail);
 }
 
 static void garbage(struct bw_reading *r, const char *text, const char *more)
@@ -29,11 +29,11 @@ static void garbage(struct bw_reading *r, const char *text, const char *more)
 
 static void done(struct bw_reading *r, struct json *value)
 {
-    r->verdict = bw_agent_verdict(CALL_DONE, CALL_OK, NULL, "");
+    r->verdict = bw_agent_judge_own(CALL_DONE, CALL_OK, NULL, "");
     r->value   = value;
 }
 
-/* ---- open, list, screenshot --------------------------------------------------------------------------- */
+/* ---- open, list, screenshot -------------------------------------------------------------- */
 
 static bool usable_id(const char *id)
 {
@@ -79,7 +79,7 @@ static void read_picture(struct bw_reading *r)
              "");
 }
 
-/* ---- browse --------------------------------------------------------------------------------------------- */
+/* ---- browse ------------------------------------------------------------------------------ */
 
 static void read_browse(struct bw_reading *r, const struct bw_profile *p,
                         enum entry_effect effect)
@@ -111,7 +111,7 @@ static void read_browse(struct bw_reading *r, const struct bw_profile *p,
          "the agent cannot say whether it is done", *r->message ? r->message : status);
 }
 
-/* ---- retrieve -------------------------------------------------------------------------------------------- */
+/* ---- retrieve ---------------------------------------------------------------------------- */
 
 /* Some send more than was asked for. */
 static struct json *rows_of(const struct json *data, const struct json *step)
@@ -163,7 +163,7 @@ static void read_retrieve(struct bw_reading *r, const struct bw_profile *p,
     }
 }
 
-/* ---- the whole --------------------------------------------------------------------------------------------- */
+/* ---- the whole --------------------------------------------------------------------------- */
 
 static void read_verb(struct bw_reading *r, const struct bw_profile *p, enum bw_verb verb,
                       enum entry_effect effect, const struct json *step)

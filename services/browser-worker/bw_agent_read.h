@@ -1,5 +1,6 @@
 /*
- * bw_agent_read - what a good answer of an agent API says: the session, the message, the rows.  Pure.
+ * bw_agent_read - what a good answer of an agent API says: the session, the message, the rows.
+ * Pure.
  *
  * What cannot be read is judged as if it had not come: it may have acted, and nobody knows.
  */

@@ -60,7 +60,8 @@ static const char *make_name(struct bw_run *run, size_t n)
     if (str_equal(name, "rows.json"))
         name = arena_printf(d->arena, "%s.json", d->step->id);
     else if (!*name)
-        name = d->step->artifact ? d->step->artifact : arena_printf(d->arena, "%s.png", d->step->id);
+        name = d->step->artifact ? d->step->artifact
+                                 : arena_printf(d->arena, "%s.png", d->step->id);
     else if (!str_ends(name, ".png"))
         name = arena_printf(d->arena, "%s.png", name);
     return arena_printf(d->arena, "%zu-%s", run->fold.artifact_count + n + 1, name);
@@ -90,12 +91,14 @@ static void store_next(struct bw_run *run)
         run->record.then(run);
         return;
     }
-    const char *name          = make_name(run, d->shot_at);
-    AUTO(mem_free) char *path = mem_printf("%s/%s/%s", run->fold.plan.tenant, run->fold.plan.run, name);
+    const char *name = make_name(run, d->shot_at);
+    AUTO(mem_free)
+    char *path = mem_printf("%s/%s/%s", run->fold.plan.tenant, run->fold.plan.run, name);
     d->shots[d->shot_at].name = name;
     if (str_ends(name, ".json"))
         json_set(d->value, "artifact", json_new_str(name));
-    (void)bus_object_put(&run->op, BUCKET_ARTIFACTS, path, d->shots[d->shot_at].png, d->step->id, on_stored);
+    (void)bus_object_put(&run->op, BUCKET_ARTIFACTS, path, d->shots[d->shot_at].png,
+                         d->step->id, on_stored);
 }
 
 void bw_artifact_store(struct bw_run *run, bw_then_fn *then)
@@ -113,7 +116,8 @@ static struct err on_result_stored(struct bus_op *op, const struct bus_reply *re
     if (failed(reply->err)) {
         e->end.status = STATUS_FAILED;
         e->end.code   = "response_too_large";
-        e->end.detail = "the result is larger than 256 KiB and could not be stored as an artifact";
+        e->end.detail =
+            "the result is larger than 256 KiB and could not be stored as an artifact";
         e->end.result = (struct bytes){0};
     } else {
         e->end.result = bytes_str("{\"artifact\":\"result.json\"}");
@@ -124,7 +128,8 @@ static struct err on_result_stored(struct bus_op *op, const struct bus_reply *re
 
 void bw_artifact_result(struct bw_run *run, struct bytes text, bw_then_fn *then)
 {
-    AUTO(mem_free) char *path = mem_printf("%s/%s/result.json", run->fold.plan.tenant, run->fold.plan.run);
+    AUTO(mem_free)
+    char *path = mem_printf("%s/%s/result.json", run->fold.plan.tenant, run->fold.plan.run);
 
     run->record.then = then;
     (void)bus_object_put(&run->op, BUCKET_ARTIFACTS, path, text, "result", on_result_stored);

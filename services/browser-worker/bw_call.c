@@ -64,8 +64,9 @@ static struct err on_answer(struct bus_op *op, const struct bus_reply *reply)
     struct bw_run *run = SELF(struct bw_run, BW_RUN_MAGIC, op);
 
     run->bw->metrics.calls_total++;
-    run->doing.outcome.ms       = bus_now(run->bw->bus) - run->doing.started_ms;
-    run->doing.outcome.endpoint = bw_step_keep(run, json_str(json_get(run->doing.body, "subject")));
+    run->doing.outcome.ms = bus_now(run->bw->bus) - run->doing.started_ms;
+    run->doing.outcome.endpoint =
+        bw_step_keep(run, json_str(json_get(run->doing.body, "subject")));
     if (!failed(reply->err))
         read_answer(run, reply);
     else if (reply->err.kind == ERR_ABSENT)
@@ -97,10 +98,12 @@ static struct err request(struct bw_run *run)
     buf_init(&body, CALL_BODY_MAX);
     const struct json *value = json_get(d->body, "body");
     json_print(value, &body);
-    const struct bus_out out = {subject_call(subject, run->job.ticket.tenant, json_str(json_get(d->body, "subject"))),
-                                buf_bytes(&body), headers, *run->fold.plan.trace ? 4 : 3};
-    uint64_t left = bw_run_left_ms(run), timeout = d->step->timeout_ms < left ? d->step->timeout_ms : left;
-    struct err e  = bus_request(&run->op, &out, (uint32_t)timeout, on_answer);
+    const struct bus_out out = {
+        subject_call(subject, run->job.ticket.tenant, json_str(json_get(d->body, "subject"))),
+        buf_bytes(&body), headers, *run->fold.plan.trace ? 4 : 3};
+    uint64_t left    = bw_run_left_ms(run),
+             timeout = d->step->timeout_ms < left ? d->step->timeout_ms : left;
+    struct err e     = bus_request(&run->op, &out, (uint32_t)timeout, on_answer);
     buf_deinit(&body);
     return e;
 }

@@ -1,9 +1,11 @@
 /*
- * bw_driver - what a driver is: one file that turns a step into requests to one kind of upstream.
+ * bw_driver - what a driver is: one file that turns a step into requests to one kind of
+ * upstream.
  *
- * A driver knows its protocol and nothing else: no journal, no permits, no retries.  It says what
- * became of a call (fate), how the limiter shall count it (class), and what the flow may read of it.
- * Drivers: bw_agent (HTTP agent APIs by profile; "multion"), bw_webdriver (W3C WebDriver).
+ * A driver knows its protocol and nothing else: no journal, no permits, no retries.  It says
+ * what became of a call (fate), how the limiter shall count it (class), and what the flow may
+ * read of it. Drivers: bw_agent (HTTP agent APIs by profile; "multion"), bw_webdriver (W3C
+ * WebDriver).
  */
 #ifndef BW_DRIVER_H
 #define BW_DRIVER_H
@@ -24,7 +26,8 @@ enum bw_verb {
     BW_BROWSE,   /* body: {cmd | actions, url, max_steps} */
     BW_RETRIEVE, /* body: {cmd, schema, select, url, …}; without remote_id: one-shot */
     BW_CLOSE,    /* fate DONE: confirmed closed, or it was not there */
-    BW_LIST, /* answers value: array of remote ids that live at the upstream; REFUSED: it cannot list */
+    BW_LIST, /* answers value: array of remote ids that live at the upstream; REFUSED: it cannot
+                list */
     BW_TOUCH,      /* keeps a waiting session warm by the cheapest call */
     BW_SCREENSHOT, /* answers one shot */
 };
@@ -61,11 +64,13 @@ struct bw_request {
     bool shot_on_failure;
     uint64_t body_max; /* SLUICE_RESPONSE_MAX */
     uint64_t page_max; /* SLUICE_PAGE_MAX */
-    /* Asked before each request of the call; false: the step's deadline is over or the lease is lost: send nothing more. */
+    /* Asked before each request of the call; false: the step's deadline is over or the lease is
+     * lost: send nothing more. */
     bool (*may)(void *self);
-    /* A command that an agent asks to go on with takes further requests, and each counts at the upstream.  Before one of
-       them `more` hears what became of the last (report it), gets the next permit and calls go(call, true); go(call,
-       false): none is to be had.  From the loop, at once or later, never after cancel.  NULL: it goes on at once. */
+    /* A command that an agent asks to go on with takes further requests, and each counts at the
+       upstream.  Before one of them `more` hears what became of the last (report it), gets the
+       next permit and calls go(call, true); go(call, false): none is to be had.  From the loop,
+       at once or later, never after cancel.  NULL: it goes on at once. */
     bw_more_fn *more;
     void *self;
 };
@@ -102,7 +107,8 @@ struct bw_drivers {
 
 struct bw_driver {
     const char *name;
-    /* Whether the driver can do this step at all ("webdriver needs \"actions\"", "\"select\""); REJECT with why. */
+    /* Whether the driver can do this step at all ("webdriver needs \"actions\"", "\"select\"");
+     * REJECT with why. */
     struct err (*check)(enum bw_verb verb, const struct json *body, char *why, size_t why_size);
     /* Exactly one callback, on the loop, never from inside start. */
     struct bw_call *(*start)(const struct bw_drivers *env, const struct bw_request *request,

@@ -23,12 +23,13 @@ static void end_landed(struct bw_run *run)
     run->bw->metrics.runs_ended_total++;
     run->stage = BW_ENDING;
     log_info("run ended", KV("run", run->job.ticket.run), KV("tenant", run->job.ticket.tenant),
-             KV("status", run_status_word(run->fold.end.status)), KV("why", run->fold.end.code));
+             KV("status", run_status_word(run->fold.end.status)),
+             KV("why", run->fold.end.code));
     bw_end_duties(run);
 }
 
-static struct entry *end_entry(struct bw_run *run, enum run_status status, const char *code, const char *detail,
-                               const struct flow_step *step)
+static struct entry *end_entry(struct bw_run *run, enum run_status status, const char *code,
+                               const char *detail, const struct flow_step *step)
 {
     struct entry *e     = bw_journal_entry(run, ENTRY_END);
     struct arena *arena = bw_journal_arena(run);
@@ -41,7 +42,8 @@ static struct entry *end_entry(struct bw_run *run, enum run_status status, const
     e->end.calls      = run->fold.calls;
     if (status == STATUS_CANCELLED && run->fold.cancelled)
         e->end.reason = run->fold.cancel.reason;
-    bool keeps = run->fold.plan.keep_session_ms && status == STATUS_DONE && run->fold.session.state == SESSION_OPEN;
+    bool keeps = run->fold.plan.keep_session_ms && status == STATUS_DONE &&
+                 run->fold.session.state == SESSION_OPEN;
     e->end.session = keeps ? run->fold.session.id : "";
     return e;
 }
@@ -53,8 +55,9 @@ static void append_end(struct bw_run *run)
 }
 
 /* A large result goes to the artifacts and END names it. */
-static void append_end_with(struct bw_run *run, enum run_status status, const char *code, const char *reason,
-                            struct json *result, const struct flow_step *step)
+static void append_end_with(struct bw_run *run, enum run_status status, const char *code,
+                            const char *reason, struct json *result,
+                            const struct flow_step *step)
 {
     struct entry *e = end_entry(run, status, code, "", step);
     struct buf text;
@@ -103,11 +106,11 @@ void bw_end_run(struct bw_run *run, const struct run_move *move)
 
 void bw_end_by_flow(struct bw_run *run)
 {
-    struct json *body      = run->doing.value;
-    enum run_status status = run_status_of(json_str(json_get(body, "status")));
-    const char *code       = status == STATUS_FAILED          ? problem_word(PROBLEM_FLOW_FAILED)
-                             : status == STATUS_INDETERMINATE ? problem_word(PROBLEM_INDETERMINATE)
-                                                              : "";
+    struct json *body         = run->doing.value;
+    enum run_status status    = run_status_of(json_str(json_get(body, "status")));
+    const char *code          = status == STATUS_FAILED ? problem_word(PROBLEM_FLOW_FAILED)
+                                : status == STATUS_INDETERMINATE ? problem_word(PROBLEM_INDETERMINATE)
+                                                                 : "";
     const struct json *result = json_get(body, "result");
 
     /* Without a result of its own an `end` as done gives the flow's. */
@@ -115,8 +118,8 @@ void bw_end_by_flow(struct bw_run *run)
         bw_expand(run, run->flow->result, run->doing.scope, on_result);
         return;
     }
-    append_end_with(run, status, code, json_str(json_get(body, "reason")), result ? json_ref(result) : NULL,
-                    run->doing.step);
+    append_end_with(run, status, code, json_str(json_get(body, "reason")),
+                    result ? json_ref(result) : NULL, run->doing.step);
 }
 
 void bw_end_broken(struct bw_run *run)
@@ -138,7 +141,8 @@ static struct err duty_again(struct bus_op *op, const struct bus_reply *reply)
 }
 
 /* Stored now or before: either way it is there. */
-static struct err stored_once(struct bw_run *run, const struct bus_reply *reply, enum run_duty duty)
+static struct err stored_once(struct bw_run *run, const struct bus_reply *reply,
+                              enum run_duty duty)
 {
     if (failed(reply->err) && reply->err.kind != ERR_CONFLICT)
         return bus_wait(&run->op, 300, duty_again);
@@ -157,7 +161,8 @@ static struct err on_result_stored(struct bus_op *op, const struct bus_reply *re
     return stored_once(SELF(struct bw_run, BW_RUN_MAGIC, op), reply, DUTY_RESULT);
 }
 
-static void publish_once(struct bw_run *run, const char *subject, struct json *doc, bus_next_fn *next)
+static void publish_once(struct bw_run *run, const char *subject, struct json *doc,
+                         bus_next_fn *next)
 {
     const struct bus_expect expect = {.seq = 0};
     struct buf text;
@@ -175,8 +180,14 @@ static void duty_done(struct bw_run *run, unsigned duty)
     run->duties &= ~duty;
     next_duty(run);
 }
-static void session_done(struct bw_run *run) { duty_done(run, DUTY_CLOSE_SESSION | DUTY_KEEP_SESSION); }
-static void lock_done(struct bw_run *run) { duty_done(run, DUTY_CLEAR_LOCK); }
+static void session_done(struct bw_run *run)
+{
+    duty_done(run, DUTY_CLOSE_SESSION | DUTY_KEEP_SESSION);
+}
+static void lock_done(struct bw_run *run)
+{
+    duty_done(run, DUTY_CLEAR_LOCK);
+}
 
 static void publish_dead(struct bw_run *run)
 {
@@ -191,7 +202,8 @@ static void publish_result(struct bw_run *run)
     const struct run_fold *f = &run->fold;
     char subject[SUBJECT_SIZE], flow[STR_NAME_SIZE];
 
-    (void)subject_result(subject, f->plan.tenant, run_flow_token(f->plan.flow_name, flow, sizeof flow),
+    (void)subject_result(subject, f->plan.tenant,
+                         run_flow_token(f->plan.flow_name, flow, sizeof flow),
                          run_status_word(f->end.status), f->plan.run);
     publish_once(run, subject, run_view_result(f), on_result_stored);
 }
@@ -225,8 +237,9 @@ void bw_end_duties(struct bw_run *run)
 static struct err on_ticket(struct bus_op *op, const struct bus_reply *reply);
 
 static const enum ticket_cause CAUSES[ONS] = {
-    [ON_TIMER] = CAUSE_TIMER,       [ON_CHILDREN] = CAUSE_MAIL, [ON_SIGNAL] = CAUSE_TIMER, [ON_UPSTREAM] = CAUSE_UPSTREAM,
-    [ON_RETRY] = CAUSE_RETRY,       [ON_YIELD] = CAUSE_YIELD,   [ON_LOCK] = CAUSE_LOCK};
+    [ON_TIMER] = CAUSE_TIMER,       [ON_CHILDREN] = CAUSE_MAIL, [ON_SIGNAL] = CAUSE_TIMER,
+    [ON_UPSTREAM] = CAUSE_UPSTREAM, [ON_RETRY] = CAUSE_RETRY,   [ON_YIELD] = CAUSE_YIELD,
+    [ON_LOCK] = CAUSE_LOCK};
 
 static struct err publish_ticket(struct bw_run *run)
 {
@@ -238,8 +251,10 @@ static struct err publish_ticket(struct bw_run *run)
     run_ticket(f, CAUSES[f->waiting.on], f->waiting_seq, clk_wall_ms(), &ticket);
     buf_init(&body, 4096);
     wire_write_ticket(&ticket, &body);
-    const struct bus_out out = {subject_again(subject, subject_shard(ticket.tenant, (unsigned)run->bw->config->shards), ticket.tenant, ticket.run),
-                                buf_bytes(&body), NULL, 0};
+    const struct bus_out out = {
+        subject_again(subject, subject_shard(ticket.tenant, (unsigned)run->bw->config->shards),
+                      ticket.tenant, ticket.run),
+        buf_bytes(&body), NULL, 0};
     struct err e = bus_publish(&run->op, &out, NULL, on_ticket);
     buf_deinit(&body);
     return e;
@@ -316,7 +331,8 @@ void bw_end_unreadable(struct bw *bw, struct bus_msg *msg)
     if (!str_token(msg->subject, SUBJECT_TENANT_AT, tenant, sizeof tenant))
         str_copy(tenant, sizeof tenant, "unknown");
     str_format(u->subject, sizeof u->subject, "sluice.dead.%s.%s", tenant, name);
-    log_error("job cannot be read; kept in SLUICE_DEAD", KV("job", msg->seq), KV("tenant", tenant));
+    log_error("job cannot be read; kept in SLUICE_DEAD", KV("job", msg->seq),
+              KV("tenant", tenant));
     bus_op_start(bw->bus, &u->op, UNREADABLE_MAGIC, "unreadable", 20000, unreadable_end);
     const struct bus_out out = {u->subject, msg->body, NULL, 0};
     (void)bus_publish(&u->op, &out, &expect, unreadable_stored);

@@ -8,13 +8,14 @@
 
 enum { SCOPE_MAX = BW_EVAL_SCOPE_MAX };
 
-static enum json_expr_is remembered(void *self, const char *at, size_t len, const struct json *scope,
-                                    struct json **ret_value, char *why, size_t why_size)
+static enum json_expr_is remembered(void *self, const char *at, size_t len,
+                                    const struct json *scope, struct json **ret_value,
+                                    char *why, size_t why_size)
 {
-    struct bw_run *run         = self;
-    struct bw_expanding *x     = &run->expanding;
-    AUTO(mem_free) char *key   = mem_strndup(at, len);
-    const struct json *known   = map_find(x->values, key);
+    struct bw_run *run       = self;
+    struct bw_expanding *x   = &run->expanding;
+    AUTO(mem_free) char *key = mem_strndup(at, len);
+    const struct json *known = map_find(x->values, key);
 
     (void)scope;
     if (known) {
@@ -22,7 +23,8 @@ static enum json_expr_is remembered(void *self, const char *at, size_t len, cons
         return EXPR_VALUE;
     }
     if (!str_copy_n(x->pending, sizeof x->pending, at, len)) {
-        str_format(why, why_size, "an expression is longer than %zu characters", sizeof x->pending - 1);
+        str_format(why, why_size, "an expression is longer than %zu characters",
+                   sizeof x->pending - 1);
         return EXPR_FAILED;
     }
     return EXPR_LATER;
@@ -107,7 +109,8 @@ static void walk(struct bw_run *run)
     }
 }
 
-void bw_expand(struct bw_run *run, const struct json *from, const struct json *scope, bw_expand_fn *then)
+void bw_expand(struct bw_run *run, const struct json *from, const struct json *scope,
+               bw_expand_fn *then)
 {
     run->expanding.from   = from;
     run->expanding.scope  = scope;
@@ -116,7 +119,8 @@ void bw_expand(struct bw_run *run, const struct json *from, const struct json *s
     walk(run);
 }
 
-void bw_expand_string(struct bw_run *run, const char *text, const struct json *scope, bw_expand_fn *then)
+void bw_expand_string(struct bw_run *run, const char *text, const struct json *scope,
+                      bw_expand_fn *then)
 {
     run->expanding.box = json_new_str(text);
     bw_expand(run, run->expanding.box, scope, then);
@@ -124,11 +128,11 @@ void bw_expand_string(struct bw_run *run, const char *text, const struct json *s
 
 /* `expect` and the like: the whole text is one expression, with or without `${}`; what `.` is may be the step's outcome,
    then the program is led there, and $input, $steps … stay bound to the scope around it. */
-void bw_expand_text(struct bw_run *run, const char *text, const struct json *scope, const struct json *this_outcome,
-                    bw_expand_fn *then)
+void bw_expand_text(struct bw_run *run, const char *text, const struct json *scope,
+                    const struct json *this_outcome, bw_expand_fn *then)
 {
-    const char *at = text;
-    size_t len     = strlen(text);
+    const char *at               = text;
+    size_t len                   = strlen(text);
     AUTO(mem_free) char *program = NULL;
 
     (void)json_expr_whole(text, &at, &len);

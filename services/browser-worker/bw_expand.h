@@ -12,14 +12,16 @@
 /* then(run, value, NULL): the value is the callee's; then(run, NULL, why): an expression failed.  May be called before
    this returns.  scope: borrowed until then. */
 typedef void bw_expand_fn(struct bw_run *run, struct json *value, const char *why);
-void bw_expand(struct bw_run *run, const struct json *from, const struct json *scope, bw_expand_fn *then);
+void bw_expand(struct bw_run *run, const struct json *from, const struct json *scope,
+               bw_expand_fn *then);
 
 /* A string with `${…}` in it. */
-void bw_expand_string(struct bw_run *run, const char *text, const struct json *scope, bw_expand_fn *then);
+void bw_expand_string(struct bw_run *run, const char *text, const struct json *scope,
+                      bw_expand_fn *then);
 
 /* One text ("${…}" around it or not); `this` (may be NULL): what `.` means instead of the scope, as in `expect`. */
-void bw_expand_text(struct bw_run *run, const char *text, const struct json *scope, const struct json *this_outcome,
-                    bw_expand_fn *then);
+void bw_expand_text(struct bw_run *run, const char *text, const struct json *scope,
+                    const struct json *this_outcome, bw_expand_fn *then);
 
 /* Forgets what is under way. */
 void bw_expand_stop(struct bw_run *run);

@@ -13,7 +13,8 @@ static struct err read_more(struct bw_run *run)
 {
     const struct bus_read read = {.stream  = STREAM_JOURNAL,
                                   .subject = run->journal,
-                                  .from    = run->fold.last_seq ? run->fold.last_seq + 1 : run->read_from,
+                                  .from    = run->fold.last_seq ? run->fold.last_seq + 1
+                                                                : run->read_from,
                                   .leader  = run->leader_read};
 
     return bus_read(&run->op, &read, on_read);
@@ -33,7 +34,8 @@ static void fold_all(struct bw_run *run, const struct bus_msg *msgs)
         struct entry e;
 
         if (failed(wire_read_entry(&e, m->body, arena)))
-            e = (struct entry){.kind = ENTRY_NONE}; /* counted, so that we never write behind its back */
+            e = (struct entry){
+                .kind = ENTRY_NONE}; /* counted, so that we never write behind its back */
         e.seq       = m->seq;
         e.stored_ms = m->stored_ms;
         run_fold_add(&run->fold, &e);
@@ -67,18 +69,31 @@ void bw_journal_read(struct bw_run *run, bw_then_fn *then)
 
 /* ---- appending ------------------------------------------------------------------------------------ */
 
-struct arena *bw_journal_arena(struct bw_run *run) { return run->append.arena; }
+struct arena *bw_journal_arena(struct bw_run *run)
+{
+    return run->append.arena;
+}
 
 static void no_null_strings(struct entry *e)
 {
-    e->worker         = "";
-    e->lease.why      = "";
-    e->session        = (struct entry_session){"", "", "", "", "", RESULT_NONE, 0, 0, "", false, 0};
-    e->waiting        = (struct entry_waiting){ON_NONE, 0, "", "", "", "", 0};
-    e->end            = (struct entry_end){.code = "", .reason = "", .detail = "", .step = "", .session = ""};
-    e->step           = (struct entry_step){.step = "", .code = "", .note = "", .upstream = "", .endpoint = "", .url = "",
-                                            .milestone = "", .go_to = "", .branch = "", .session = "", .detail = "",
-                                            .key = ""};
+    e->worker    = "";
+    e->lease.why = "";
+    e->session   = (struct entry_session){"", "", "", "", "", RESULT_NONE, 0, 0, "", false, 0};
+    e->waiting   = (struct entry_waiting){ON_NONE, 0, "", "", "", "", 0};
+    e->end =
+        (struct entry_end){.code = "", .reason = "", .detail = "", .step = "", .session = ""};
+    e->step = (struct entry_step){.step      = "",
+                                  .code      = "",
+                                  .note      = "",
+                                  .upstream  = "",
+                                  .endpoint  = "",
+                                  .url       = "",
+                                  .milestone = "",
+                                  .go_to     = "",
+                                  .branch    = "",
+                                  .session   = "",
+                                  .detail    = "",
+                                  .key       = ""};
 }
 
 struct entry *bw_journal_entry(struct bw_run *run, enum entry_kind kind)
@@ -88,7 +103,8 @@ struct entry *bw_journal_entry(struct bw_run *run, enum entry_kind kind)
     if (!run->append.arena)
         run->append.arena = arena_new();
     arena_reset(run->append.arena);
-    *e = (struct entry){.kind = kind, .wake = run->job.ticket.wake, .token = run->token, .job = run->job_seq};
+    *e = (struct entry){
+        .kind = kind, .wake = run->job.ticket.wake, .token = run->token, .job = run->job_seq};
     no_null_strings(e);
     e->worker = run->bw->worker;
     return e;
@@ -104,7 +120,9 @@ static struct err publish_again(struct bus_op *op, const struct bus_reply *reply
 
 static struct err later(struct bw_run *run)
 {
-    return bus_wait(&run->op, 20 + backoff_half_ms(run->append.tries++, 50, 2000, id_random64()), publish_again);
+    return bus_wait(&run->op,
+                    20 + backoff_half_ms(run->append.tries++, 50, 2000, id_random64()),
+                    publish_again);
 }
 
 /* It stands: fold it as the server would hand it back. */
@@ -169,8 +187,8 @@ static struct err on_stored(struct bus_op *op, const struct bus_reply *reply)
     case ERR_REJECT:
     case ERR_LOST:
     case ERR_FATAL:
-        log_error("journal refused an entry", KV("run", run->job.ticket.run), KV("err", reply->err),
-                  KV("why", reply->text ? reply->text : ""));
+        log_error("journal refused an entry", KV("run", run->job.ticket.run),
+                  KV("err", reply->err), KV("why", reply->text ? reply->text : ""));
         return reply->err;
     }
     return OK;
@@ -191,7 +209,7 @@ static struct err publish(struct bw_run *run)
     struct err e = wire_write_entry(&a->entry, &a->body);
     if (failed(e))
         return bus_op_fail(&run->op, e);
-    a->entry.seq = run->fold.last_seq; /* what the refusal is compared with */
+    a->entry.seq                   = run->fold.last_seq; /* what the refusal is compared with */
     const struct bus_out out       = {run->journal, buf_bytes(&a->body), out_headers, count};
     const struct bus_expect expect = {.seq = run->fold.last_seq};
     return bus_publish(&run->op, &out, &expect, on_stored);
@@ -206,6 +224,12 @@ static void append(struct bw_run *run, bool in_hand, bw_then_fn *then)
     (void)publish(run);
 }
 
-void bw_journal_fact(struct bw_run *run, bw_then_fn *then) { append(run, true, then); }
+void bw_journal_fact(struct bw_run *run, bw_then_fn *then)
+{
+    append(run, true, then);
+}
 
-void bw_journal_decision(struct bw_run *run, bw_then_fn *then) { append(run, false, then); }
+void bw_journal_decision(struct bw_run *run, bw_then_fn *then)
+{
+    append(run, false, then);
+}

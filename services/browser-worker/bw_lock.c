@@ -24,13 +24,15 @@ static void read_owner(struct bytes body, char owner[ID_SIZE])
     json_free(&doc);
 }
 
-static struct err put(struct bw_run *run, const char *owner, uint64_t revision, bus_next_fn *next)
+static struct err put(struct bw_run *run, const char *owner, uint64_t revision,
+                      bus_next_fn *next)
 {
     char key[2 * STR_NAME_SIZE], value[160], at[40];
     const struct bus_expect expect = {.seq = revision};
 
     key_of(run, key, sizeof key);
-    str_format(value, sizeof value, "{\"run\":\"%s\",\"at\":\"%s\"}", owner, str_time_text(clk_wall_ms(), at, sizeof at));
+    str_format(value, sizeof value, "{\"run\":\"%s\",\"at\":\"%s\"}", owner,
+               str_time_text(clk_wall_ms(), at, sizeof at));
     return bus_kv_put(&run->op, BUCKET_LOCKS, key, bytes_str(value), &expect, next);
 }
 
@@ -65,7 +67,7 @@ static struct err on_taken(struct bus_op *op, const struct bus_reply *reply)
 
 static struct err on_take_read(struct bus_op *op, const struct bus_reply *reply)
 {
-    struct bw_run *run = SELF(struct bw_run, BW_RUN_MAGIC, op);
+    struct bw_run *run  = SELF(struct bw_run, BW_RUN_MAGIC, op);
     char owner[ID_SIZE] = "";
 
     if (failed(reply->err) && reply->err.kind != ERR_ABSENT)
@@ -84,7 +86,10 @@ static struct err on_take_read(struct bus_op *op, const struct bus_reply *reply)
     return OK;
 }
 
-void bw_lock_take(struct bw_run *run) { (void)get(run, on_take_read); }
+void bw_lock_take(struct bw_run *run)
+{
+    (void)get(run, on_take_read);
+}
 
 /* ---- clearing ---------------------------------------------------------------------------------------------- */
 
@@ -108,7 +113,7 @@ static struct err on_cleared(struct bus_op *op, const struct bus_reply *reply)
 
 static struct err on_clear_read(struct bus_op *op, const struct bus_reply *reply)
 {
-    struct bw_run *run = SELF(struct bw_run, BW_RUN_MAGIC, op);
+    struct bw_run *run  = SELF(struct bw_run, BW_RUN_MAGIC, op);
     char owner[ID_SIZE] = "";
 
     if (failed(reply->err) && reply->err.kind != ERR_ABSENT)

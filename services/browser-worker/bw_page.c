@@ -40,7 +40,9 @@ static const char *upstream_name(const struct bw_run *run)
 
     if (s->state == SESSION_OPEN || s->state == SESSION_OPENING)
         return s->upstream;
-    return *run->fold.plan.upstream ? run->fold.plan.upstream : run->flow && run->flow->upstream ? run->flow->upstream : "";
+    return *run->fold.plan.upstream           ? run->fold.plan.upstream
+           : run->flow && run->flow->upstream ? run->flow->upstream
+                                              : "";
 }
 
 bool bw_page_sessions_only(const struct bw_run *run)
@@ -67,7 +69,10 @@ static bool may(void *self)
 
 /* ---- permits -------------------------------------------------------------------------------------------- */
 
-static enum lane run_lane(const struct bw_run *run) { return run->job.ticket.lane; }
+static enum lane run_lane(const struct bw_run *run)
+{
+    return run->job.ticket.lane;
+}
 
 static uint64_t call_ms(const struct bw_run *run)
 {
@@ -122,7 +127,8 @@ static void more_granted(void *self, const struct bw_permit_answer *answer)
     run->going(run->calling, fresh);
 }
 
-static void ask_for_more(void *self, const struct bw_answer *so_far, bw_go_fn *go, struct bw_call *call)
+static void ask_for_more(void *self, const struct bw_answer *so_far, bw_go_fn *go,
+                         struct bw_call *call)
 {
     struct bw_run *run         = self;
     struct bw_permit_want want = {.wait_ms = PERMIT_WAIT_MS, .session = ""};
@@ -141,23 +147,26 @@ static void ask_for_more(void *self, const struct bw_answer *so_far, bw_go_fn *g
 
 static void start(struct bw_run *run, enum bw_verb verb, bw_answer_fn *fn)
 {
-    struct bw_doing *d          = &run->doing;
-    const struct run_session *s = &run->fold.session;
-    bool in_session             = verb == BW_CLOSE || works_in_session(run);
-    const struct bw_request request = {.verb            = verb,
-                                       .upstream        = d->upstream,
-                                       .endpoint        = in_session && s->endpoint ? s->endpoint : "",
-                                       .remote_id       = in_session && s->remote_id ? s->remote_id : "",
-                                       .body            = d->body,
-                                       .effect          = d->step ? d->step->effect : EFFECT_READ,
-                                       .timeout_ms      = verb == BW_CLOSE ? CLOSE_MS : call_ms(run),
-                                       .private_net     = run->fold.plan.private_net,
-                                       .shot_on_failure = run->flow && str_equal(json_str(json_get(run->flow->doc, "screenshot")), "on_failure"),
-                                       .body_max        = run->bw->config->response_max,
-                                       .page_max        = run->bw->config->page_max,
-                                       .may             = may,
-                                       .more            = ask_for_more,
-                                       .self            = run};
+    struct bw_doing *d              = &run->doing;
+    const struct run_session *s     = &run->fold.session;
+    bool in_session                 = verb == BW_CLOSE || works_in_session(run);
+    const struct bw_request request = {
+        .verb        = verb,
+        .upstream    = d->upstream,
+        .endpoint    = in_session && s->endpoint ? s->endpoint : "",
+        .remote_id   = in_session && s->remote_id ? s->remote_id : "",
+        .body        = d->body,
+        .effect      = d->step ? d->step->effect : EFFECT_READ,
+        .timeout_ms  = verb == BW_CLOSE ? CLOSE_MS : call_ms(run),
+        .private_net = run->fold.plan.private_net,
+        .shot_on_failure =
+            run->flow &&
+            str_equal(json_str(json_get(run->flow->doc, "screenshot")), "on_failure"),
+        .body_max = run->bw->config->response_max,
+        .page_max = run->bw->config->page_max,
+        .may      = may,
+        .more     = ask_for_more,
+        .self     = run};
 
     d->verb      = verb;
     run->calling = d->driver->start(&run->bw->drivers, &request, fn, run);
@@ -177,7 +186,8 @@ static void note_answer(struct bw_run *run, const struct bw_answer *a)
     d->outcome.note     = bw_step_keep(run, a->note);
     d->outcome.url      = bw_step_keep(run, a->url);
     if (a->fate != CALL_DONE) {
-        d->outcome.code   = a->code ? bw_step_keep(run, a->code) : problem_word(PROBLEM_UPSTREAM_FAILED);
+        d->outcome.code =
+            a->code ? bw_step_keep(run, a->code) : problem_word(PROBLEM_UPSTREAM_FAILED);
         d->outcome.detail = bw_step_keep(run, a->detail);
     }
     json_free(&d->value);
@@ -199,7 +209,10 @@ static void on_page(void *self, const struct bw_answer *a)
     bw_artifact_store(run, bw_step_attempted);
 }
 
-static void unsent_landed(struct bw_run *run) { bw_run_advance(run); }
+static void unsent_landed(struct bw_run *run)
+{
+    bw_run_advance(run);
+}
 
 /* Our INTENT stands, and nothing was sent after all: take it back and decide anew. */
 static void take_back_intent(struct bw_run *run)
@@ -264,7 +277,8 @@ static void page_granted(void *self, const struct bw_permit_answer *answer)
 static bool url_allowed(struct bw_run *run, const char *url)
 {
     char why[160];
-    enum http_guard_mode mode = run->fold.plan.private_net ? HTTP_GUARD_PRIVATE : HTTP_GUARD_PUBLIC;
+    enum http_guard_mode mode =
+        run->fold.plan.private_net ? HTTP_GUARD_PRIVATE : HTTP_GUARD_PUBLIC;
 
     if (!url || !failed(http_guard_url(mode, url, why, sizeof why)))
         return true;
@@ -282,9 +296,11 @@ static bool no_upstream(struct bw_run *run)
     if (bw_page_upstream(run, name))
         return false;
     if (*name)
-        str_format(detail, sizeof detail, "upstream %s is not known: sluice upstream set %s …", name, name);
+        str_format(detail, sizeof detail, "upstream %s is not known: sluice upstream set %s …",
+                   name, name);
     else
-        str_format(detail, sizeof detail, "the flow names no upstream; say \"upstream\" in the flow or the submit");
+        str_format(detail, sizeof detail,
+                   "the flow names no upstream; say \"upstream\" in the flow or the submit");
     bw_step_refused(run, problem_word(PROBLEM_UPSTREAM_REFUSED), detail);
     return true;
 }
@@ -319,7 +335,8 @@ static void opening_over(struct bw_run *run)
 }
 
 /* OPENING stands and no session came of it: say so, then go on. */
-static void close_opening(struct bw_run *run, enum entry_result result, const char *why, bw_then_fn *then)
+static void close_opening(struct bw_run *run, enum entry_result result, const char *why,
+                          bw_then_fn *then)
 {
     struct entry *e = bw_journal_entry(run, ENTRY_CLOSED);
 
@@ -372,7 +389,8 @@ static void on_open(void *self, const struct bw_answer *a)
 {
     struct bw_run *run = self;
     bool has_session   = a->remote_id && *a->remote_id;
-    bool certainly_not = a->fate == CALL_NOT_SENT || a->fate == CALL_REFUSED || a->fate == CALL_DEFERRED;
+    bool certainly_not =
+        a->fate == CALL_NOT_SENT || a->fate == CALL_REFUSED || a->fate == CALL_DEFERRED;
 
     run->calling = NULL;
     /* Without an answer the session may stand over there: its permit stays taken until the reaper knows. */
@@ -412,8 +430,9 @@ static void open_granted(void *self, const struct bw_permit_answer *answer)
 
 static void opening_landed(struct bw_run *run)
 {
-    struct bw_permit_want want = {.wait_ms = PERMIT_WAIT_MS, .session = run->doing.session, .session_open = true};
-    const char *url            = json_str(json_get(run->doing.body, "url"));
+    struct bw_permit_want want = {
+        .wait_ms = PERMIT_WAIT_MS, .session = run->doing.session, .session_open = true};
+    const char *url = json_str(json_get(run->doing.body, "url"));
     char site[PERMIT_NAME_SIZE];
 
     run->doing.opening = true;
@@ -498,7 +517,7 @@ static struct err closing_waited(struct bus_op *op, const struct bus_reply *repl
 static void on_closed(void *self, const struct bw_answer *a)
 {
     struct bw_run *run = self;
-    bool confirmed     = a->fate == CALL_DONE || a->fate == CALL_SESSION_LOST || a->session_gone;
+    bool confirmed = a->fate == CALL_DONE || a->fate == CALL_SESSION_LOST || a->session_gone;
 
     run->calling = NULL;
     report(run, a, false, confirmed);
@@ -527,13 +546,15 @@ static void close_granted(void *self, const struct bw_permit_answer *answer)
 
 static void close_again(struct bw_run *run)
 {
-    struct bw_permit_want want = {.wait_ms = PERMIT_WAIT_MS, .session = run->fold.session.id, .close = true};
+    struct bw_permit_want want = {
+        .wait_ms = PERMIT_WAIT_MS, .session = run->fold.session.id, .close = true};
 
     bw_run_stretch(run, CLOSE_MS + PERMIT_WAIT_MS);
     ask(run, want, close_granted);
 }
 
-static void close_session(struct bw_run *run, const char *why, const struct flow_step *then_step, bw_then_fn *then)
+static void close_session(struct bw_run *run, const char *why,
+                          const struct flow_step *then_step, bw_then_fn *then)
 {
     struct bw_doing *d = &run->doing;
 
@@ -560,4 +581,7 @@ void bw_page_close_step(struct bw_run *run, bw_then_fn *then)
     close_session(run, "close", NULL, then);
 }
 
-void bw_page_close_end(struct bw_run *run, const char *why, bw_then_fn *then) { close_session(run, why, NULL, then); }
+void bw_page_close_end(struct bw_run *run, const char *why, bw_then_fn *then)
+{
+    close_session(run, why, NULL, then);
+}

@@ -45,7 +45,7 @@ struct report {
     struct permit_report report;
 };
 
-/* ---- life ------------------------------------------------------------------------------------------------ */
+/* ---- life -------------------------------------------------------------------------------- */
 
 struct bw_permits *bw_permits_new(struct bus *bus)
 {
@@ -76,7 +76,7 @@ size_t bw_permits_pending(const struct bw_permits *permits)
     return permits->reports + permits->dropped;
 }
 
-/* ---- reports --------------------------------------------------------------------------------------------- */
+/* ---- reports ----------------------------------------------------------------------------- */
 
 static struct err report_now(struct report *r);
 
@@ -169,8 +169,8 @@ static struct permit_report report_of(const char *id, const char *upstream, cons
     return report;
 }
 
-/* Unused.  The place for a session that it took goes with it by its id alone: said of the session, a late repetition
-   would end the place that a later ask of the same session got. */
+/* Unused.  The place for a session that it took goes with it by its id alone: said of the
+   session, a late repetition would end the place that a later ask of the same session got. */
 static void give_back(struct bw_permits *permits, const char *id, const char *upstream,
                       const char *session)
 {
@@ -220,7 +220,7 @@ void bw_permit_session_gone(struct bw_permits *permits, const char *upstream,
     confirm(permits, upstream, &report);
 }
 
-/* ---- asking ------------------------------------------------------------------------------------------------ */
+/* ---- asking ------------------------------------------------------------------------------ */
 
 static struct err ask_now(struct bw_permit_ask *a);
 
@@ -252,9 +252,10 @@ static void new_id(struct bw_permit_ask *a)
 }
 
 /*
- * How old it can be at most.  Asked once, or from the first time on in the limiter's books: the time since then, less
- * what it waited there.  Else the limiter, or a successor, began with a repetition, or tells a grant for the
- * second time: it answered the last repetition, by a grant no older than REPEAT_MS then.
+ * How old it can be at most.  Asked once, or from the first time on in the limiter's books: the
+ * time since then, less what it waited there.  Else the limiter, or a successor, began with a
+ * repetition, or tells a grant for the second time: it answered the last repetition, by a grant
+ * no older than REPEAT_MS then.
  */
 static void set_age(const struct bw_permit_ask *a, const struct permit_grant *grant,
                     struct bw_permit *permit)
@@ -410,7 +411,8 @@ struct bw_permit_ask *bw_permit_ask(struct bw_permits *permits,
     return a;
 }
 
-/* It goes on by itself until the limiter has answered, so that a grant is not taken for nothing. */
+/* It goes on by itself until the limiter has answered, so that a grant is not taken for
+ * nothing. */
 void bw_permit_cancel(struct bw_permit_ask **slot)
 {
     struct bw_permit_ask *a = take(slot);

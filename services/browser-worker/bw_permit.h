@@ -1,9 +1,10 @@
 /*
  * bw_permit - asking the limiter: may I call now?  And telling it what became of the call.
  *
- * A call permit must be used at once: one that is older than PERMIT_FRESH_MS on this machine's boot
- * clock, less the time it waited in the limiter, is returned and asked for again (a worker stopped
- * for 8 s must not fire 80 stored permits).  Look at bw_permit_fresh() immediately before sending.
+ * A call permit must be used at once: one that is older than PERMIT_FRESH_MS on this machine's
+ * boot clock, less the time it waited in the limiter, is returned and asked for again (a worker
+ * stopped for 8 s must not fire 80 stored permits).  Look at bw_permit_fresh() immediately
+ * before sending.
  */
 #ifndef BW_PERMIT_H
 #define BW_PERMIT_H
@@ -47,7 +48,8 @@ struct bw_permits;
 struct bw_permits *bw_permits_new(struct bus *bus);
 void bw_permits_free(struct bw_permits **permits);
 
-/* Fills `permit` when granted; asks again by itself (same id) while no limiter answers, until wait_ms is over. */
+/* Fills `permit` when granted; asks again by itself (same id) while no limiter answers, until
+ * wait_ms is over. */
 struct bw_permit_ask;
 struct bw_permit_ask *bw_permit_ask(struct bw_permits *permits,
                                     const struct bw_permit_want *want, struct bw_permit *permit,
@@ -60,7 +62,8 @@ bool bw_permit_fresh(const struct bw_permit *permit);
 /* Gives an unused permit back (class UNSENT). */
 void bw_permit_return(struct bw_permits *permits, struct bw_permit *permit);
 
-/* What became of the call.  session_opened / session_closed are repeated until the limiter confirms (bounded); the rest is said once. */
+/* What became of the call.  session_opened / session_closed are repeated until the limiter
+ * confirms (bounded); the rest is said once. */
 struct bw_permit_done {
     uint32_t status, ms;
     uint64_t retry_after_ms;

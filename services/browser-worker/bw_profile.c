@@ -7,11 +7,12 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* ---- multion --------------------------------------------------------------------------------------------
+/* ---- multion
+ * --------------------------------------------------------------------------------------------
  *
- * The API as its last SDKs speak it (MULTI-ON/multion-python 1.3.6, multion-typescript 1.3.12).  Fields of a step
- * that are not in a call's list are not for it: `actions` and `select` are for webdriver, `local` would drive the
- * user's own browser, `stream` answers in events. */
+ * The API as its last SDKs speak it (MULTI-ON/multion-python 1.3.6, multion-typescript 1.3.12).
+ * Fields of a step that are not in a call's list are not for it: `actions` and `select` are for
+ * webdriver, `local` would drive the user's own browser, `stream` answers in events. */
 
 static const char *const OPEN_TAKES[] = {
     "url",
@@ -63,10 +64,10 @@ static const struct bw_profile_status MULTION_STATUSES[] = {
 
 static const struct bw_profile PROFILES[] = {
     {
-        .name = "multion",
-        .key_header =
-            "X_MULTION_API_KEY", /* with underscores: an nginx on the way drops it unless told otherwise */
-        .start_url = "https://www.google.com/", /* where a browse without url begins there */
+        .name       = "multion",
+        .key_header = "X_MULTION_API_KEY", /* with underscores: an nginx on the way drops it
+                                              unless told otherwise */
+        .start_url  = "https://www.google.com/", /* where a browse without url begins there */
         .calls =
             {
                 [BW_OPEN]       = {"POST", "/session", "/web/session", OPEN_TAKES, false},
@@ -113,7 +114,7 @@ const struct bw_profile *bw_profile_find(const char *name)
     return NULL;
 }
 
-/* ---- may this step be asked? ------------------------------------------------------------------------- */
+/* ---- may this step be asked? ------------------------------------------------------------- */
 
 static struct err refuse(char *why, size_t why_size, const char *text)
 {
@@ -175,7 +176,7 @@ struct err bw_profile_check(const struct bw_profile *p, enum bw_verb verb,
     return OK;
 }
 
-/* ---- the request ---------------------------------------------------------------------------------------- */
+/* ---- the request ------------------------------------------------------------------------- */
 
 /* An id came from over there: whatever stands in it stays one piece of the path. */
 static void add_escaped(struct buf *to, const char *text)
@@ -243,7 +244,8 @@ static struct json *browser_params(const struct json *size)
     return params;
 }
 
-/* The names of the fields that are wanted: of the schema, else of the selectors ("" is the row). */
+/* The names of the fields that are wanted: of the schema, else of the selectors ("" is the
+ * row). */
 static struct json *field_names(const struct json *body)
 {
     const struct json *from = json_count(json_get(body, "schema")) ? json_get(body, "schema")
@@ -302,7 +304,7 @@ struct json *bw_profile_body(const struct bw_profile *p, enum bw_verb verb,
     return to;
 }
 
-/* ---- words ------------------------------------------------------------------------------------------------ */
+/* ---- words ------------------------------------------------------------------------------- */
 
 enum bw_said bw_profile_said(const struct bw_profile *p, const char *status)
 {

@@ -1,8 +1,8 @@
 /*
  * bw_profile - how one kind of agent API is spoken: a profile is data.  Pure.
  *
- * It knows paths, field names, the words of statuses and the texts of errors; what an answer means for
- * a run is bw_agent_judge and bw_agent_read, and the sending is bw_agent.
+ * It knows paths, field names, the words of statuses and the texts of errors; what an answer
+ * means for a run is bw_agent_judge and bw_agent_read, and the sending is bw_agent.
  */
 #ifndef BW_PROFILE_H
 #define BW_PROFILE_H

@@ -33,8 +33,8 @@ struct known {
 };
 
 /*
- * One sweep: for each place that has sessions of ours (an upstream and an endpoint), its list, and then each record
- * there, one after the other.  One chain, which rests between two sweeps.
+ * One sweep: for each place that has sessions of ours (an upstream and an endpoint), its list,
+ * and then each record there, one after the other.  One chain, which rests between two sweeps.
  */
 struct bw_reaper {
     struct bus_op op; /* first: SELF() */
@@ -74,7 +74,7 @@ static struct bw_reaper *self_of(struct bus_op *op)
     return SELF(struct bw_reaper, REAP_MAGIC, op);
 }
 
-/* ---- the session table ------------------------------------------------------------------------------- */
+/* ---- the session table ------------------------------------------------------------------- */
 
 static void forget(struct bw_reaper *r, const char *key)
 {
@@ -127,7 +127,7 @@ static const char *session_of(const struct known *k)
     return dot ? dot + 1 : "";
 }
 
-/* ---- one sweep, record by record -------------------------------------------------------------------------- */
+/* ---- one sweep, record by record --------------------------------------------------------- */
 
 static void drop_list(struct bw_reaper *r)
 {
@@ -195,7 +195,7 @@ static struct err over_later(struct bus_op *op, const struct bus_reply *reply)
     return record_over(self_of(op));
 }
 
-/* ---- rewriting a record ------------------------------------------------------------------------------------- */
+/* ---- rewriting a record ------------------------------------------------------------------ */
 
 static struct err put_status(struct bw_reaper *r, const char *status, uint64_t revision,
                              bus_next_fn *next)
@@ -233,7 +233,7 @@ static struct err read_record(struct bw_reaper *r, bus_next_fn *next)
     return bus_kv_get(&r->op, BUCKET_SESSIONS, r->in_hand.key, next);
 }
 
-/* ---- it is gone ------------------------------------------------------------------------------------------------ */
+/* ---- it is gone -------------------------------------------------------------------------- */
 
 static struct err on_expired(struct bus_op *op, const struct bus_reply *reply)
 {
@@ -257,7 +257,7 @@ static struct err expire_read(struct bus_op *op, const struct bus_reply *reply)
     return put_status(r, "expired", reply->seq, on_expired);
 }
 
-/* ---- closing it -------------------------------------------------------------------------------------------------- */
+/* ---- closing it -------------------------------------------------------------------------- */
 
 static bool may(void *self)
 {
@@ -365,7 +365,7 @@ static struct err close_read(struct bus_op *op, const struct bus_reply *reply)
     return put_status(r, "closing", reply->seq, on_claimed);
 }
 
-/* ---- looking at its run ----------------------------------------------------------------------------------------- */
+/* ---- looking at its run ------------------------------------------------------------------ */
 
 static struct err judge(struct bw_reaper *r);
 static struct err on_journal(struct bus_op *op, const struct bus_reply *reply);
@@ -441,7 +441,7 @@ static struct err look(struct bw_reaper *r)
                         subject_journal(subject, record->tenant, record->run), on_last);
 }
 
-/* ---- judging one -------------------------------------------------------------------------------------------------- */
+/* ---- judging one ------------------------------------------------------------------------- */
 
 static enum bw_reap_listed listed(const struct bw_reaper *r)
 {
@@ -484,7 +484,7 @@ static struct err judge_later(struct bus_op *op, const struct bus_reply *reply)
     return judge(self_of(op));
 }
 
-/* ---- the list of a place ------------------------------------------------------------------------------------------- */
+/* ---- the list of a place ----------------------------------------------------------------- */
 
 static void on_list(void *self, const struct bw_answer *a)
 {
@@ -585,7 +585,7 @@ uint64_t bw_reaper_tick(struct bw_reaper *r, uint64_t now)
     return UINT64_MAX;
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------------------ */
+/* ---- life -------------------------------------------------------------------------------- */
 
 static void reap_end(struct bus_op *op, struct err e)
 {

@@ -1,10 +1,11 @@
 /*
- * bw_reap - the reaper: compares the session table with what upstreams list, and closes what nobody owns.
+ * bw_reap - the reaper: compares the session table with what upstreams list, and closes what
+ * nobody owns.
  *
- * Kept sessions past their time are closed; records whose session the upstream no longer lists are
- * marked expired and their session permit is ended; sessions the upstream lists that a record of an
- * ended or unknown run owns are closed after a grace time.  A session that no record of ours ever named
- * is left alone: the key may be shared with others.
+ * Kept sessions past their time are closed; records whose session the upstream no longer lists
+ * are marked expired and their session permit is ended; sessions the upstream lists that a
+ * record of an ended or unknown run owns are closed after a grace time.  A session that no
+ * record of ours ever named is left alone: the key may be shared with others.
  */
 #ifndef BW_REAP_H
 #define BW_REAP_H

@@ -20,7 +20,8 @@ static enum bw_reap_move judge_kept(const struct bw_reap_sight *s)
     return r->expires_at_ms && s->now_ms >= r->expires_at_ms ? BW_REAP_CLOSE : BW_REAP_LEAVE;
 }
 
-/* A run's own.  After its END the session is its end duties' for a while: closed, or kept and then free. */
+/* A run's own.  After its END the session is its end duties' for a while: closed, or kept and
+ * then free. */
 static enum bw_reap_move judge_owned(const struct bw_reap_sight *s)
 {
     bool listed = s->listed != BW_REAP_NOT_LISTED;

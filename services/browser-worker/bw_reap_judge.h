@@ -1,8 +1,10 @@
 /*
- * bw_reap_judge - what the reaper does about one record of the session table.  Pure: told the time.
+ * bw_reap_judge - what the reaper does about one record of the session table.  Pure: told the
+ * time.
  *
- * A list of the upstream's sessions proves that one is gone only if it was asked for after the record
- * was read.  What a living run holds is left alone whatever the list says: its holder finds out.
+ * A list of the upstream's sessions proves that one is gone only if it was asked for after the
+ * record was read.  What a living run holds is left alone whatever the list says: its holder
+ * finds out.
  */
 #ifndef BW_REAP_JUDGE_H
 #define BW_REAP_JUDGE_H

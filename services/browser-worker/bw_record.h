@@ -13,7 +13,8 @@
 #include "base/str.h"
 
 struct bw_record {
-    char status[16], run[ID_SIZE], workflow[ID_SIZE], tenant[STR_NAME_SIZE], upstream[STR_NAME_SIZE];
+    char status[16], run[ID_SIZE], workflow[ID_SIZE], tenant[STR_NAME_SIZE],
+        upstream[STR_NAME_SIZE];
     char endpoint[256], remote_id[256];
     uint64_t token;
     bool free;             /* kept for whoever names it */

@@ -13,10 +13,11 @@
 #include "run/run_view.h"
 
 enum {
-    SLACK_MS        = 10000, /* after a step's timeout (design 5, lease) */
-    HOLDS_MS        = 1000,  /* how long the last holder is asked */
-    HOLDS_AGAIN_MS  = 5000,  /* "no responders" is no answer: it may be reconnecting, as we just did */
-    RECONNECTED_MS  = 10000,
+    SLACK_MS = 10000, /* after a step's timeout (design 5, lease) */
+    HOLDS_MS = 1000,  /* how long the last holder is asked */
+    HOLDS_AGAIN_MS =
+        5000, /* "no responders" is no answer: it may be reconnecting, as we just did */
+    RECONNECTED_MS = 10000,
 };
 
 /* ---- birth and death --------------------------------------------------------------------------------- */
@@ -126,7 +127,10 @@ uint64_t bw_run_left_ms(const struct bw_run *run)
     return run->deadline_boot_ms > now ? run->deadline_boot_ms - now : 0;
 }
 
-bool bw_run_alive(const struct bw_run *run) { return !run->over && bw_run_left_ms(run) > 0; }
+bool bw_run_alive(const struct bw_run *run)
+{
+    return !run->over && bw_run_left_ms(run) > 0;
+}
 
 bool bw_run_holds(const struct bw *bw, const struct holds_ask *ask)
 {
@@ -177,8 +181,9 @@ static struct err ask_holder(struct bw_run *run)
     str_copy(ask.run, sizeof ask.run, run->job.ticket.run);
     buf_init(&body, 256);
     wire_write_holds_ask(&ask, &body);
-    const struct bus_out out = {subject_holds(subject, run->fold.lease.worker), buf_bytes(&body), NULL, 0};
-    struct err e = bus_request(&run->op, &out, HOLDS_MS, on_reader_answer);
+    const struct bus_out out = {subject_holds(subject, run->fold.lease.worker),
+                                buf_bytes(&body), NULL, 0};
+    struct err e             = bus_request(&run->op, &out, HOLDS_MS, on_reader_answer);
     buf_deinit(&body);
     return e;
 }
@@ -229,7 +234,8 @@ static void leased(struct bw_run *run)
 
     run->stage = BW_HOLDING;
     bw->metrics.runs_leased_total++;
-    log_debug("run leased", KV("run", run->job.ticket.run), KV("try", run->fold.tries), KV("wake", run->fold.wake));
+    log_debug("run leased", KV("run", run->job.ticket.run), KV("try", run->fold.tries),
+              KV("wake", run->fold.wake));
     bw_run_stretch(run, FLOW_STEP_TIMEOUT_MS);
     bw_run_advance(run);
 }
@@ -246,8 +252,8 @@ static void take_lease(struct bw_run *run)
 static void reread_leader(struct bw_run *run)
 {
     if (run->job.ticket.wake > run->fold.wake) {
-        log_error("job of a wake that its journal does not know", KV("run", run->job.ticket.run),
-                  KV("wake", run->job.ticket.wake));
+        log_error("job of a wake that its journal does not know",
+                  KV("run", run->job.ticket.run), KV("wake", run->job.ticket.wake));
         bw_run_drop(run, "its journal does not know the wake");
         return;
     }
@@ -327,7 +333,8 @@ static void read_flow(struct bw_run *run)
     if (run->flow || failed(json_parse(&doc, run->fold.plan.flow, why, sizeof why)))
         return;
     if (failed(flow_read(&run->flow, doc, "/flow", &problem)))
-        log_error("flow in a journal cannot be read", KV("run", run->job.ticket.run), KV("why", problem.detail));
+        log_error("flow in a journal cannot be read", KV("run", run->job.ticket.run),
+                  KV("why", problem.detail));
     json_free(&doc);
 }
 
@@ -408,13 +415,13 @@ void bw_run_advance(struct bw_run *run)
         bw_end_broken(run);
         return;
     }
-    run->hand.token       = run->token;
-    run->hand.now_wall_ms = clk_wall_ms();
-    run->hand.lost_max    = (uint32_t)run->bw->config->deliveries;
+    run->hand.token         = run->token;
+    run->hand.now_wall_ms   = clk_wall_ms();
+    run->hand.lost_max      = (uint32_t)run->bw->config->deliveries;
     run->hand.sessions_only = bw_page_sessions_only(run);
     bw_step_clear(run);
     struct run_move move = run_next(run->flow, &run->fold, &run->hand);
-    bool boundary        = move.kind == MOVE_STEP || move.kind == MOVE_OPEN || move.kind == MOVE_LOCK;
+    bool boundary = move.kind == MOVE_STEP || move.kind == MOVE_OPEN || move.kind == MOVE_LOCK;
     if (run->yielding && boundary) {
         release(run);
         return;
@@ -437,4 +444,7 @@ void bw_run_mail(struct bw_run *run)
         bw_journal_read(run, mail_read);
 }
 
-void bw_run_yield(struct bw_run *run) { run->yielding = true; }
+void bw_run_yield(struct bw_run *run)
+{
+    run->yielding = true;
+}

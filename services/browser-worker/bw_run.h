@@ -30,8 +30,8 @@ struct bw_append {
     struct arena *arena; /* its strings */
     struct buf body;
     bw_then_fn *then;
-    bool in_hand;        /* a fact: append it again behind mail.  A decision is decided anew. */
-    bool repeated;       /* an earlier try had no answer: it may have landed */
+    bool in_hand;  /* a fact: append it again behind mail.  A decision is decided anew. */
+    bool repeated; /* an earlier try had no answer: it may have landed */
     unsigned tries;
 };
 
@@ -42,16 +42,16 @@ struct bw_doing {
     uint32_t attempt;
     bool setup;
     struct json *scope;
-    struct json *body;    /* of the verb, expanded */
-    struct json *value;   /* its outcome so far */
+    struct json *body;  /* of the verb, expanded */
+    struct json *value; /* its outcome so far */
     const struct bw_upstream *upstream;
     struct bw_upstream upstream_copy;
     const struct bw_driver *driver;
     struct entry_step outcome; /* gathered for OUTCOME; strings in arena */
     enum call_fate fate;
     uint64_t retry_after_ms;
-    bool intent;          /* an INTENT of ours stands */
-    bool opening;         /* an OPENING of ours stands */
+    bool intent;  /* an INTENT of ours stands */
+    bool opening; /* an OPENING of ours stands */
     char session[ID_SIZE + 1];
     const char *close_why;
     const struct flow_step *then_step;
@@ -59,7 +59,10 @@ struct bw_doing {
     unsigned close_tries;
     bool closed;
     const char *remote_id, *endpoint;
-    struct { const char *name; struct bytes png; } shots[8];
+    struct {
+        const char *name;
+        struct bytes png;
+    } shots[8];
     size_t shot_count, shot_at;
     const char *artifacts[8];
     bw_then_fn *then;
@@ -70,7 +73,7 @@ struct bw_doing {
 struct bw_expanding {
     const struct json *from, *scope;
     struct map *values; /* expression text -> struct json */
-    struct json *box;    /* what a single text is wrapped in */
+    struct json *box;   /* what a single text is wrapped in */
     struct bw_eval_ask *ask;
     char pending[4096];
     void (*then)(struct bw_run *run, struct json *value, const char *why);
@@ -87,7 +90,7 @@ struct bw_recording {
 enum bw_stage {
     BW_LEASING, /* reading, asking, appending LEASED */
     BW_HOLDING,
-    BW_ENDING,  /* the wake is over for the journal; duties remain */
+    BW_ENDING, /* the wake is over for the journal; duties remain */
 };
 
 struct bw_run {
@@ -105,14 +108,15 @@ struct bw_run {
     struct run_fold fold;
     struct flow *flow;
     struct run_hand hand;
-    bool leader_read;          /* the journal is to be read from the stream's leader */
+    bool leader_read; /* the journal is to be read from the stream's leader */
     uint64_t read_from;
     uint64_t holds_until;      /* asking the last holder goes on until then (monotonic ms) */
     uint64_t deadline_boot_ms; /* of the step in hand */
-    uint64_t beat_sent_ms, beat_confirmed_ms; /* monotonic; the send time of the last confirmed one */
-    bool mail_seen;            /* a hint came */
-    bool yielding;             /* drain: give it back at the next boundary */
-    bool over;                 /* acked, released or dropped: nothing more is done */
+    uint64_t beat_sent_ms,
+        beat_confirmed_ms;      /* monotonic; the send time of the last confirmed one */
+    bool mail_seen;             /* a hint came */
+    bool yielding;              /* drain: give it back at the next boundary */
+    bool over;                  /* acked, released or dropped: nothing more is done */
     bool chain_over, beat_over; /* when both chains have ended it is freed */
 
     struct bw_append append;
@@ -121,7 +125,7 @@ struct bw_run {
     struct bw_permit permit;
     struct bw_permit_ask *asking;
     struct bw_call *calling;
-    bw_go_fn *going;           /* a call of several requests waits for its next permit */
+    bw_go_fn *going; /* a call of several requests waits for its next permit */
     bw_then_fn *read_then;
     struct bw_recording record;
     struct bw_record named; /* the session the submit names, as its record says */

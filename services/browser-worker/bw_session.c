@@ -18,7 +18,8 @@ static void set_time(struct json *doc, const char *key, int64_t ms)
     json_set(doc, key, ms ? json_new_str(str_time_text(ms, at, sizeof at)) : json_new_null());
 }
 
-static void print_record(const struct bw_run *run, const char *status, bool is_free, int64_t expires_ms, struct buf *to)
+static void print_record(const struct bw_run *run, const char *status, bool is_free,
+                         int64_t expires_ms, struct buf *to)
 {
     const struct run_fold *f    = &run->fold;
     const struct run_session *s = &f->session;
@@ -39,7 +40,9 @@ static void print_record(const struct bw_run *run, const char *status, bool is_f
     json_set(doc, "endpoint", json_new_str(s->endpoint));
     json_set(doc, "remote_id", json_new_str(s->remote_id));
     json_set(doc, "last_step", f->last ? json_new_str(f->last->id) : json_new_null());
-    json_set(doc, "last_error", f->last && *f->last->last.code ? json_new_str(f->last->last.code) : json_new_null());
+    json_set(doc, "last_error",
+             f->last && *f->last->last.code ? json_new_str(f->last->last.code)
+                                            : json_new_null());
     set_time(doc, "expires_at", expires_ms);
     set_time(doc, "created_at", s->opened_ms);
     set_time(doc, "last_updated_at", clk_wall_ms());
@@ -53,8 +56,8 @@ static const char *key_of(const struct bw_run *run, const char *session, char *a
     return at;
 }
 
-static struct err put(struct bw_run *run, const char *status, bool is_free, int64_t expires_ms, uint64_t revision,
-                      bus_next_fn *next)
+static struct err put(struct bw_run *run, const char *status, bool is_free, int64_t expires_ms,
+                      uint64_t revision, bus_next_fn *next)
 {
     bool living                    = str_equal(status, "active");
     const struct bus_expect expect = {.seq = revision, .ttl_s = living ? 0 : CLOSED_TTL_S};
@@ -63,7 +66,8 @@ static struct err put(struct bw_run *run, const char *status, bool is_free, int6
 
     buf_init(&value, RECORD_MAX);
     print_record(run, status, is_free, expires_ms, &value);
-    struct err e = bus_kv_put(&run->op, BUCKET_SESSIONS, key_of(run, run->fold.session.id, key, sizeof key),
+    struct err e = bus_kv_put(&run->op, BUCKET_SESSIONS,
+                              key_of(run, run->fold.session.id, key, sizeof key),
                               buf_bytes(&value), &expect, next);
     buf_deinit(&value);
     return e;
@@ -98,7 +102,8 @@ static struct err on_written(struct bus_op *op, const struct bus_reply *reply)
 
 static struct err write_now(struct bw_run *run)
 {
-    return put(run, run->record.status, run->record.is_free, run->record.expires_ms, BUS_ANY, on_written);
+    return put(run, run->record.status, run->record.is_free, run->record.expires_ms, BUS_ANY,
+               on_written);
 }
 
 void bw_session_write(struct bw_run *run, const char *status, bw_then_fn *then)
@@ -112,8 +117,9 @@ void bw_session_keep(struct bw_run *run, bw_then_fn *then)
 {
     run->record = (struct bw_recording){.status     = "active",
                                         .is_free    = true,
-                                        .expires_ms = run->fold.ended_ms + (int64_t)run->fold.plan.keep_session_ms,
-                                        .then       = then};
+                                        .expires_ms = run->fold.ended_ms +
+                                                      (int64_t)run->fold.plan.keep_session_ms,
+                                        .then = then};
     (void)write_now(run);
 }
 
@@ -123,7 +129,8 @@ static struct err on_adopt_read(struct bus_op *op, const struct bus_reply *reply
 
 static const char *wanted(const struct bw_run *run)
 {
-    return run->fold.session.state == SESSION_OPEN ? run->fold.session.id : run->fold.plan.session;
+    return run->fold.session.state == SESSION_OPEN ? run->fold.session.id
+                                                   : run->fold.plan.session;
 }
 
 static struct err adopt_again(struct bus_op *op, const struct bus_reply *reply)
@@ -199,7 +206,8 @@ static struct err take_named(struct bw_run *run, uint64_t revision)
     set_time(doc, "last_updated_at", clk_wall_ms());
     json_print(doc, &value);
     json_free(&doc);
-    struct err e = bus_kv_put(&run->op, BUCKET_SESSIONS, key_of(run, run->fold.plan.session, key, sizeof key),
+    struct err e = bus_kv_put(&run->op, BUCKET_SESSIONS,
+                              key_of(run, run->fold.plan.session, key, sizeof key),
                               buf_bytes(&value), &expect, on_named_taken);
     buf_deinit(&value);
     return e;
@@ -215,11 +223,12 @@ static struct err named_read(struct bw_run *run, const struct bus_reply *reply)
                                       .status = STATUS_FAILED,
                                       .code   = "session_lost",
                                       .detail = "the session that was named is not open"};
-        run->doing.step = NULL;
+        run->doing.step            = NULL;
         bw_end_run(run, &move);
         return OK;
     }
-    if (str_equal(run->named.run, run->fold.plan.run)) { /* taken before, the entry was not written */
+    if (str_equal(run->named.run,
+                  run->fold.plan.run)) { /* taken before, the entry was not written */
         open_named(run);
         return OK;
     }
@@ -248,4 +257,7 @@ static struct err on_adopt_read(struct bus_op *op, const struct bus_reply *reply
     return put(run, "active", false, 0, reply->seq, on_adopted);
 }
 
-void bw_session_adopt(struct bw_run *run) { (void)get(run, wanted(run), on_adopt_read); }
+void bw_session_adopt(struct bw_run *run)
+{
+    (void)get(run, wanted(run), on_adopt_read);
+}

@@ -28,9 +28,19 @@ void bw_step_clear(struct bw_run *run)
     json_free(&d->body);
     json_free(&d->value);
     arena_reset(arena);
-    *d = (struct bw_doing){.arena = arena};
-    d->outcome = (struct entry_step){.step = "", .code = "", .note = "", .upstream = "", .endpoint = "", .url = "",
-                                     .milestone = "", .go_to = "", .branch = "", .session = "", .detail = "", .key = ""};
+    *d         = (struct bw_doing){.arena = arena};
+    d->outcome = (struct entry_step){.step      = "",
+                                     .code      = "",
+                                     .note      = "",
+                                     .upstream  = "",
+                                     .endpoint  = "",
+                                     .url       = "",
+                                     .milestone = "",
+                                     .go_to     = "",
+                                     .branch    = "",
+                                     .session   = "",
+                                     .detail    = "",
+                                     .key       = ""};
 }
 
 void bw_step_stop(struct bw_run *run)
@@ -46,8 +56,8 @@ void bw_step_stop(struct bw_run *run)
 
 bool bw_step_interruptible(const struct bw_run *run)
 {
-    return run->doing.step && run->doing.step->effect == EFFECT_READ && (run->calling || run->asking) &&
-           !run->doing.opening;
+    return run->doing.step && run->doing.step->effect == EFFECT_READ &&
+           (run->calling || run->asking) && !run->doing.opening;
 }
 
 void bw_step_interrupt(struct bw_run *run)
@@ -117,12 +127,13 @@ void bw_step_wait(struct bw_run *run, enum entry_on on, uint64_t due_ms, const c
 {
     struct entry *e = bw_journal_entry(run, ENTRY_WAITING);
 
-    e->waiting.on       = on;
-    e->waiting.due_ms   = due_ms;
-    e->waiting.why      = arena_strdup(bw_journal_arena(run), why ? why : "");
-    e->waiting.step     = run->doing.step ? run->doing.step->id : "";
-    e->waiting.upstream = run->doing.upstream && on == ON_UPSTREAM ? run->doing.upstream_copy.name : "";
-    e->waiting.lock     = on == ON_LOCK ? run->fold.plan.lock : "";
+    e->waiting.on     = on;
+    e->waiting.due_ms = due_ms;
+    e->waiting.why    = arena_strdup(bw_journal_arena(run), why ? why : "");
+    e->waiting.step   = run->doing.step ? run->doing.step->id : "";
+    e->waiting.upstream =
+        run->doing.upstream && on == ON_UPSTREAM ? run->doing.upstream_copy.name : "";
+    e->waiting.lock = on == ON_LOCK ? run->fold.plan.lock : "";
     bw_journal_decision(run, bw_end_wake);
 }
 
@@ -171,8 +182,8 @@ static void failed_attempt(struct bw_run *run)
 {
     struct bw_doing *d        = &run->doing;
     bool can_restart          = run_restart_point(run->flow, &run->fold) != NULL;
-    struct retry_answer again = run_retry(d->step, d->fate, attempts_in_a_row(run), can_restart, d->retry_after_ms,
-                                          id_random64());
+    struct retry_answer again = run_retry(d->step, d->fate, attempts_in_a_row(run), can_restart,
+                                          d->retry_after_ms, id_random64());
 
     d->retry_after_ms = again.wait_ms;
     switch (again.verdict) {
@@ -197,7 +208,10 @@ static void failed_attempt(struct bw_run *run)
 
 /* ---- expect and milestone ------------------------------------------------------------------------------------ */
 
-static void settle_ok(struct bw_run *run) { outcome(run, RESULT_OK, true, stretch_and_advance); }
+static void settle_ok(struct bw_run *run)
+{
+    outcome(run, RESULT_OK, true, stretch_and_advance);
+}
 
 static void on_milestone(struct bw_run *run, struct json *value, const char *why)
 {
@@ -242,7 +256,8 @@ static void on_expect(struct bw_run *run, struct json *value, const char *why)
         milestone(run);
         return;
     }
-    d->outcome.code   = problem_word(why ? PROBLEM_EXPRESSION_FAILED : PROBLEM_EXPECTATION_FAILED);
+    d->outcome.code =
+        problem_word(why ? PROBLEM_EXPRESSION_FAILED : PROBLEM_EXPECTATION_FAILED);
     d->outcome.detail = bw_step_keep(run, why ? why : d->step->expect);
     /* It was done, and not as expected: a read may look again, an unsafe step is not repeated. */
     d->fate = d->step->effect == EFFECT_UNSAFE || why ? CALL_REFUSED : CALL_FAILED;
@@ -335,7 +350,8 @@ static void on_sleep(struct bw_run *run, struct json *value, const char *why)
     struct bw_doing *d       = &run->doing;
     uint64_t span_ms         = 0;
     int64_t until = 0, now = clk_wall_ms();
-    bool waited   = f->waiting_seq && f->waiting.on == ON_TIMER && str_equal(f->waiting.step, d->step->id);
+    bool waited =
+        f->waiting_seq && f->waiting.on == ON_TIMER && str_equal(f->waiting.step, d->step->id);
 
     if (waited) {
         until = f->waiting_ms + (int64_t)f->waiting.due_ms;

@@ -17,7 +17,7 @@ struct bw_upstreams {
     bool ready;
 };
 
-/* ---- the secret ------------------------------------------------------------------------------------- */
+/* ---- the secret -------------------------------------------------------------------------- */
 
 static struct err refuse(char *why, size_t why_size, const char *text)
 {
@@ -75,7 +75,7 @@ static struct err resolve_key(struct bw_upstream *u, const struct run_upstream *
     return err_of(ERR_REJECT, "read upstream");
 }
 
-/* ---- a value ------------------------------------------------------------------------------------------ */
+/* ---- a value ----------------------------------------------------------------------------- */
 
 struct err bw_upstream_read(struct bw_upstream *ret, const char *name, struct bytes value,
                             char *why, size_t why_size)
@@ -138,7 +138,7 @@ static void on_value(void *self, struct bus_msg **msg)
     log_info("upstream known", KV("upstream", name));
 }
 
-/* ---- following ---------------------------------------------------------------------------------------- */
+/* ---- following --------------------------------------------------------------------------- */
 
 static void on_caught_up(void *self)
 {

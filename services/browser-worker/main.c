@@ -4,14 +4,16 @@
 int main(int argc, char **argv)
 {
     static struct bw_config config;
-    const struct svc_about about = {.name    = "sluice-browser-worker",
-                                    .summary = "leases runs, replays their journals, does their steps",
-                                    .keys    = bw_config_keys,
-                                    .config  = &config,
-                                    .check   = bw_config_check};
+    const struct svc_about about = {.name = "sluice-browser-worker",
+                                    .summary =
+                                        "leases runs, replays their journals, does their steps",
+                                    .keys   = bw_config_keys,
+                                    .config = &config,
+                                    .check  = bw_config_check};
 
-    struct svc *svc = svc_new(&about, argc, argv); /* configuration, log, loop, bus; or one line and exit */
-    struct bw *bw   = bw_new(svc, &config);
+    struct svc *svc =
+        svc_new(&about, argc, argv); /* configuration, log, loop, bus; or one line and exit */
+    struct bw *bw = bw_new(svc, &config);
 
     svc_on_ready(svc, bw_ready, bw);
     svc_tick(svc, bw_tick, bw);

@@ -38,6 +38,25 @@ static bool is_text(struct bytes payload)
     return payload.len > 0 && str_is_utf8(payload);
 }
 
+static struct bytes without_line_end(struct bytes text)
+{
+    while (text.len && (text.at[text.len - 1] == '\n' || text.at[text.len - 1] == '\r'))
+        text.len--;
+    return text;
+}
+
+static void add_text(struct buf *to, struct bytes payload)
+{
+    AUTO(buf_deinit) struct buf quoted = {0};
+    struct bytes text                  = without_line_end(payload);
+
+    buf_init(&quoted, CLI_DECODE_MAX);
+    json_quote_n(&quoted, (const char *)text.at, text.len);
+    buf_str(to, "{\"text\":");
+    add_plain(to, buf_bytes(&quoted));
+    buf_char(to, '}');
+}
+
 static void add_bytes(struct buf *to, struct bytes payload)
 {
     buf_printf(to, "{\"message\":null,\"bytes\":%zu,\"hex\":\"", payload.len);
@@ -47,13 +66,15 @@ static void add_bytes(struct buf *to, struct bytes payload)
 }
 
 /* {"message":"Entry", and then what the transcoder says. */
-static bool add_message(struct buf *to, const char *message, struct bytes payload)
+static bool add_message(struct buf *to, struct bytes payload)
 {
     AUTO(buf_deinit) struct buf text = {0};
+    const char *message              = wire_guess(payload);
     char why[WHY_SIZE];
 
     buf_init(&text, CLI_DECODE_MAX);
-    if (failed(wire_json_of(message, payload, &text, why, sizeof(why))) || text.len < 2)
+    if (!message || failed(wire_json_of(message, payload, &text, why, sizeof(why))) ||
+        text.len < 2)
         return false;
     buf_printf(to, "{\"message\":\"%s\"%s", message, text.at[1] == '}' ? "" : ",");
     add_plain(to, bytes_of(text.at + 1, text.len - 1));
@@ -62,27 +83,14 @@ static bool add_message(struct buf *to, const char *message, struct bytes payloa
 
 void cli_decode_line(struct bytes payload, struct buf *to)
 {
-    const char *message = NULL;
-
-    if ((wire_is_json(payload) && str_is_utf8(payload)) || is_text(payload))
-        while (payload.len && strchr("\r\n", payload.at[payload.len - 1]))
-            payload.len--;
-    if (wire_is_json(payload) && str_is_utf8(payload)) {
-        add_plain(to, payload);
-    } else {
-        message = wire_guess(payload);
-        if (message && add_message(to, message, payload)) {
-            buf_char(to, '\n');
-            return;
-        }
-        if (is_text(payload)) {
-            buf_str(to, "{\"text\":");
-            json_quote_n(to, (const char *)payload.at, payload.len);
-            buf_char(to, '}');
-        } else {
-            add_bytes(to, payload);
-        }
-    }
+    if (wire_is_json(payload) && str_is_utf8(payload))
+        add_plain(to, without_line_end(payload));
+    else if (add_message(to, payload))
+        ;
+    else if (is_text(payload))
+        add_text(to, payload);
+    else
+        add_bytes(to, payload);
     buf_char(to, '\n');
 }
 

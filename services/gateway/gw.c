@@ -4,7 +4,8 @@
 #include "gw_book.h"
 
 static const struct svc_metric METRICS[] = {
-#define X(type, name, help) {"gateway_" #name, METRIC_##type, help, offsetof(struct gw_metrics, name)},
+#define X(type, name, help) \
+    {"gateway_" #name, METRIC_##type, help, offsetof(struct gw_metrics, name)},
     GW_METRICS(X)
 #undef X
 };
@@ -28,7 +29,10 @@ void gw_ready(void *self)
     gw->ready = true;
 }
 
-void gw_stop(struct gw *gw) { gw_book_free(&gw->book); }
+void gw_stop(struct gw *gw)
+{
+    gw_book_free(&gw->book);
+}
 
 void gw_free(struct gw **slot)
 {

@@ -14,7 +14,6 @@ struct depth {
     uint64_t since; /* accepted here since the scheduler last spoke */
 };
 
-
 struct gw_book {
     struct gw *gw;
     struct run_tenants *tenants;
@@ -161,9 +160,9 @@ struct gw_book *gw_book_new(struct gw *gw)
     static const struct {
         const char *stream, *filter;
         bus_msg_fn *fn;
-    } buckets[BOOKS] = {{"KV_" BUCKET_TENANTS, "$KV." BUCKET_TENANTS ".>", on_tenant},
-                        {"KV_" BUCKET_FLOWS, "$KV." BUCKET_FLOWS ".>", on_flow},
-                        {"KV_" BUCKET_UPSTREAMS, "$KV." BUCKET_UPSTREAMS ".>", on_upstream}};
+    } buckets[BOOKS]     = {{"KV_" BUCKET_TENANTS, "$KV." BUCKET_TENANTS ".>", on_tenant},
+                            {"KV_" BUCKET_FLOWS, "$KV." BUCKET_FLOWS ".>", on_flow},
+                            {"KV_" BUCKET_UPSTREAMS, "$KV." BUCKET_UPSTREAMS ".>", on_upstream}};
     struct gw_book *book = mem_new(struct gw_book);
 
     book->gw        = gw;
@@ -181,12 +180,16 @@ struct gw_book *gw_book_new(struct gw *gw)
         if (failed(bus_follow(gw->bus, &follow, &book->followers[i])))
             svc_die(gw->svc, "cannot follow the configuration buckets");
     }
-    if (failed(bus_subscribe(gw->bus, SUBJECT_STATE_DEPTH, NULL, on_depth, book, &book->depth_sub)))
+    if (failed(bus_subscribe(gw->bus, SUBJECT_STATE_DEPTH, NULL, on_depth, book,
+                             &book->depth_sub)))
         svc_die(gw->svc, "cannot subscribe to the scheduler's state");
     return book;
 }
 
-bool gw_book_ready(const struct gw_book *book) { return book->caught_up >= BOOKS; }
+bool gw_book_ready(const struct gw_book *book)
+{
+    return book->caught_up >= BOOKS;
+}
 
 static void free_json(struct map **map)
 {
@@ -236,12 +239,14 @@ static const char *nearest_key(const struct map *map, const char *name)
     return nearest;
 }
 
-struct err gw_book_tenant(const struct gw_book *book, const char *tenant, struct run_rule *ret, struct problem *why)
+struct err gw_book_tenant(const struct gw_book *book, const char *tenant, struct run_rule *ret,
+                          struct problem *why)
 {
     run_tenant_rule(book->tenants, tenant, ret);
     if (ret->listed || str_equal(svc_config(book->gw->svc)->tenants, "open"))
         return OK;
-    problem_set(why, PROBLEM_NOT_FOUND, "", "tenant %s is not known: sluice tenant set %s --tier free", tenant, tenant);
+    problem_set(why, PROBLEM_NOT_FOUND, "",
+                "tenant %s is not known: sluice tenant set %s --tier free", tenant, tenant);
     return err_of(ERR_REJECT, "look up tenant");
 }
 
@@ -249,23 +254,26 @@ static struct err no_flow(const struct gw_book *book, const char *ref, struct pr
 {
     const char *nearest = nearest_key(book->flows, ref);
 
-    problem_set(why, PROBLEM_NOT_FOUND, "/flow", nearest ? "flow \"%.70s\" is not known; the nearest is \"%s\""
-                                                         : "flow \"%.70s\" is not known%s",
+    problem_set(why, PROBLEM_NOT_FOUND, "/flow",
+                nearest ? "flow \"%.70s\" is not known; the nearest is \"%s\""
+                        : "flow \"%.70s\" is not known%s",
                 ref, nearest ? nearest : "");
     if (nearest)
         str_copy(why->attempt, sizeof why->attempt, nearest);
     return err_of(ERR_REJECT, "look up flow");
 }
 
-struct err gw_book_flow(const struct gw_book *book, const char *ref, const struct json **ret_doc, char *ret_name,
-                        size_t name_size, struct problem *why)
+struct err gw_book_flow(const struct gw_book *book, const char *ref,
+                        const struct json **ret_doc, char *ret_name, size_t name_size,
+                        struct problem *why)
 {
     char name[STR_NAME_SIZE], old[STR_NAME_SIZE + 24];
     size_t len       = strcspn(ref, "@");
     uint64_t version = 0;
 
     if (!str_is_name_n(ref, len) || (ref[len] && failed(str_u64(ref + len + 1, &version)))) {
-        problem_set(why, PROBLEM_INVALID_REQUEST, "/flow", "\"%.70s\" is no flow: write a name, name@version, or the document", ref);
+        problem_set(why, PROBLEM_INVALID_REQUEST, "/flow",
+                    "\"%.70s\" is no flow: write a name, name@version, or the document", ref);
         return err_of(ERR_REJECT, "look up flow");
     }
     str_copy_n(name, sizeof name, ref, len);
@@ -286,8 +294,8 @@ struct err gw_book_flow(const struct gw_book *book, const char *ref, const struc
     return OK;
 }
 
-struct err gw_book_upstream(const struct gw_book *book, const char *name, const char *pointer, const char **ret_driver,
-                            struct problem *why)
+struct err gw_book_upstream(const struct gw_book *book, const char *name, const char *pointer,
+                            const char **ret_driver, struct problem *why)
 {
     const struct json *value = map_find(book->upstreams, name);
 
@@ -296,8 +304,9 @@ struct err gw_book_upstream(const struct gw_book *book, const char *name, const 
         return OK;
     }
     const char *nearest = nearest_key(book->upstreams, name);
-    problem_set(why, PROBLEM_NOT_FOUND, pointer, nearest ? "upstream \"%.70s\" is not known; the nearest is \"%s\""
-                                                         : "upstream \"%.70s\" is not known%s",
+    problem_set(why, PROBLEM_NOT_FOUND, pointer,
+                nearest ? "upstream \"%.70s\" is not known; the nearest is \"%s\""
+                        : "upstream \"%.70s\" is not known%s",
                 name, nearest ? nearest : "");
     if (nearest)
         str_copy(why->attempt, sizeof why->attempt, nearest);

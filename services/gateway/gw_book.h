@@ -18,16 +18,18 @@ void gw_book_free(struct gw_book **book);
 bool gw_book_ready(const struct gw_book *book);
 
 /* What holds for a tenant; REJECT (not_found) if it must be listed and is not. */
-MUST_USE struct err gw_book_tenant(const struct gw_book *book, const char *tenant, struct run_rule *ret,
-                                   struct problem *why);
+MUST_USE struct err gw_book_tenant(const struct gw_book *book, const char *tenant,
+                                   struct run_rule *ret, struct problem *why);
 
 /* A stored flow by "name" or "name@3": its document and full name; REJECT with the nearest. */
-MUST_USE struct err gw_book_flow(const struct gw_book *book, const char *ref, const struct json **ret_doc,
-                                 char *ret_name, size_t name_size, struct problem *why);
+MUST_USE struct err gw_book_flow(const struct gw_book *book, const char *ref,
+                                 const struct json **ret_doc, char *ret_name, size_t name_size,
+                                 struct problem *why);
 
 /* An upstream's driver ("agent", "webdriver"); REJECT with the nearest. */
-MUST_USE struct err gw_book_upstream(const struct gw_book *book, const char *name, const char *pointer,
-                                     const char **ret_driver, struct problem *why);
+MUST_USE struct err gw_book_upstream(const struct gw_book *book, const char *name,
+                                     const char *pointer, const char **ret_driver,
+                                     struct problem *why);
 
 /* Tickets that wait for a tenant, as last heard from the scheduler; UINT64_MAX: nothing heard. */
 uint64_t gw_book_depth(const struct gw_book *book, const char *tenant);

@@ -23,7 +23,9 @@ static void cancel_end(struct bus_op *op, struct err e)
         json_set(doc, "accepted", json_new_bool(true));
         gw_request_answer(&c->chain.request, doc, "Accepted");
     } else {
-        gw_chain_why(&c->chain, "the journal did not answer in time; the cancel may have been taken: repeat it");
+        gw_chain_why(
+            &c->chain,
+            "the journal did not answer in time; the cancel may have been taken: repeat it");
         gw_request_problem(&c->chain.request, &c->chain.why);
     }
     gw_chain_forget(&c->chain);
@@ -61,7 +63,8 @@ static struct err publish_ticket(struct gw_cancelling *c)
     buf_init(&body, 4096);
     wire_write_ticket(&t, &body);
     unsigned shard           = subject_shard(t.tenant, (unsigned)c->chain.gw->config->shards);
-    const struct bus_out out = {subject_again(subject, shard, t.tenant, t.run), buf_bytes(&body), NULL, 0};
+    const struct bus_out out = {subject_again(subject, shard, t.tenant, t.run),
+                                buf_bytes(&body), NULL, 0};
     struct err e             = bus_publish(&c->chain.op, &out, NULL, ticket_stored);
     buf_deinit(&body);
     return e;
@@ -73,7 +76,8 @@ static void tell_holder(const struct gw_cancelling *c)
 
     if (!str_is_name(c->chain.fold.lease.worker))
         return;
-    const struct bus_out out = {subject_mail(subject, c->chain.fold.lease.worker), bytes_str(c->chain.run), NULL, 0};
+    const struct bus_out out = {subject_mail(subject, c->chain.fold.lease.worker),
+                                bytes_str(c->chain.run), NULL, 0};
     (void)bus_send(c->chain.gw->bus, &out);
 }
 
@@ -118,18 +122,21 @@ static struct err run_read(struct bus_op *op, const struct bus_reply *reply)
     if (failed(reply->err))
         return reply->err;
     if (f->phase == RUN_ABSENT || f->phase == RUN_REJECTED) {
-        problem_set(&chain->why, PROBLEM_NOT_FOUND, "", "tenant %s has no such run", chain->request.tenant);
+        problem_set(&chain->why, PROBLEM_NOT_FOUND, "", "tenant %s has no such run",
+                    chain->request.tenant);
         return err_of(ERR_ABSENT, "cancel");
     }
     if (f->phase == RUN_ENDED) {
-        problem_set(&chain->why, PROBLEM_RUN_FINISHED, "", "the run has ended: %s", run_status_text(f));
+        problem_set(&chain->why, PROBLEM_RUN_FINISHED, "", "the run has ended: %s",
+                    run_status_text(f));
         str_copy(chain->why.run, sizeof chain->why.run, chain->run);
         return err_of(ERR_REJECT, "cancel");
     }
     if (f->cancelled)
         return nudge(op, reply);
     struct entry e = {.kind = ENTRY_CANCEL, .worker = ""};
-    e.mail         = (struct entry_mail){.by = "api", .name = "", .id = "", .reason = reason ? reason : "", .child = ""};
+    e.mail         = (struct entry_mail){
+                .by = "api", .name = "", .id = "", .reason = reason ? reason : "", .child = ""};
     return gw_chain_append(chain, &e, BUS_ANY, mailed);
 }
 
@@ -137,7 +144,8 @@ static struct err begin(struct gw_cancelling *c, struct bus_msg **msg)
 {
     static const char *const fields[] = {"run_id", "key", "reason", NULL};
     struct gw_chain *chain            = &c->chain;
-    struct err e = gw_request_read(&chain->request, chain->gw, msg, "cancel", "Cancel", &chain->why);
+    struct err e =
+        gw_request_read(&chain->request, chain->gw, msg, "cancel", "Cancel", &chain->why);
 
     if (!failed(e))
         e = gw_request_fields(chain->request.body, fields, &chain->why);
@@ -146,8 +154,10 @@ static struct err begin(struct gw_cancelling *c, struct bus_msg **msg)
     if (failed(e))
         return e;
     const struct json *reason = json_get(chain->request.body, "reason");
-    if (reason && json_type(reason) != JSON_NULL && (!json_str(reason) || json_str_len(reason) > REASON_MAX)) {
-        problem_set(&chain->why, PROBLEM_INVALID_REQUEST, "/reason", "reason is a string of at most %d bytes", REASON_MAX);
+    if (reason && json_type(reason) != JSON_NULL &&
+        (!json_str(reason) || json_str_len(reason) > REASON_MAX)) {
+        problem_set(&chain->why, PROBLEM_INVALID_REQUEST, "/reason",
+                    "reason is a string of at most %d bytes", REASON_MAX);
         return err_of(ERR_REJECT, "cancel");
     }
     (void)subject_journal(chain->journal, chain->request.tenant, chain->run);

@@ -57,7 +57,8 @@ void gw_chain_forget(struct gw_chain *c)
     c->folded = false;
 }
 
-struct err gw_chain_append(struct gw_chain *c, const struct entry *e, uint64_t expect, bus_next_fn *next)
+struct err gw_chain_append(struct gw_chain *c, const struct entry *e, uint64_t expect,
+                           bus_next_fn *next)
 {
     struct entry_header headers[ENTRY_HEADERS_MAX];
     struct bus_header out_headers[ENTRY_HEADERS_MAX];

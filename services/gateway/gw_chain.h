@@ -35,7 +35,8 @@ struct err gw_chain_read(struct gw_chain *c, bus_next_fn *then);
 void gw_chain_forget(struct gw_chain *c);
 
 /* Appends mail or a first entry; expect BUS_ANY for mail. */
-struct err gw_chain_append(struct gw_chain *c, const struct entry *e, uint64_t expect, bus_next_fn *next);
+struct err gw_chain_append(struct gw_chain *c, const struct entry *e, uint64_t expect,
+                           bus_next_fn *next);
 
 /* What a failed chain is told when nothing better was said. */
 void gw_chain_why(struct gw_chain *c, const char *detail);

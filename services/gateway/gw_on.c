@@ -5,10 +5,22 @@
 #include "gw_submit.h"
 #include "wire/subject.h"
 
-static void on_submit(void *self, struct bus_msg **msg) { gw_submit(self, msg); }
-static void on_get(void *self, struct bus_msg **msg) { gw_get(self, msg); }
-static void on_wait(void *self, struct bus_msg **msg) { gw_wait(self, msg); }
-static void on_cancel(void *self, struct bus_msg **msg) { gw_cancel(self, msg); }
+static void on_submit(void *self, struct bus_msg **msg)
+{
+    gw_submit(self, msg);
+}
+static void on_get(void *self, struct bus_msg **msg)
+{
+    gw_get(self, msg);
+}
+static void on_wait(void *self, struct bus_msg **msg)
+{
+    gw_wait(self, msg);
+}
+static void on_cancel(void *self, struct bus_msg **msg)
+{
+    gw_cancel(self, msg);
+}
 
 /* Verbs of the surface that this version does not have: said, rather than left without an answer. */
 static void on_later(void *self, struct bus_msg **msg)
@@ -17,8 +29,10 @@ static void on_later(void *self, struct bus_msg **msg)
     struct problem why;
 
     if (!failed(gw_request_read(&request, self, msg, "later", "Which", &why)))
-        problem_set(&why, PROBLEM_INVALID_REQUEST, "", "%s is not available in this version; there are submit, get, wait and "
-                                                       "cancel", request.msg->subject);
+        problem_set(&why, PROBLEM_INVALID_REQUEST, "",
+                    "%s is not available in this version; there are submit, get, wait and "
+                    "cancel",
+                    request.msg->subject);
     gw_request_problem(&request, &why);
 }
 

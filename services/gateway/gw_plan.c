@@ -12,9 +12,10 @@
 
 enum { KEY_MAX = 256, LABELS_MAX = 16, LABEL_MAX = 128, URL_MAX = 2000 };
 
-static const char *const FIELDS[] = {"flow",       "input",        "key",     "lane",         "pool",   "lock",    "session",
-                                     "step",       "upstream",     "not_before", "start_within", "timeout", "keep_session",
-                                     "labels",     "dry_run",      "job_id",  "session_id",   "priority", NULL};
+static const char *const FIELDS[] = {
+    "flow",    "input",    "key",        "lane",         "pool",    "lock",         "session",
+    "step",    "upstream", "not_before", "start_within", "timeout", "keep_session", "labels",
+    "dry_run", "job_id",   "session_id", "priority",     NULL};
 static const char *const LATER[] = {"interactive", "budget", "notify", NULL};
 
 /* What is being read, and where errors go. */
@@ -29,10 +30,11 @@ struct reader {
     struct problem *why;
 };
 
-static struct err refuse(struct reader *r, enum problem_code code, const char *pointer, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+static struct err refuse(struct reader *r, enum problem_code code, const char *pointer,
+                         const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-static struct err refuse(struct reader *r, enum problem_code code, const char *pointer, const char *format, ...)
+static struct err refuse(struct reader *r, enum problem_code code, const char *pointer,
+                         const char *format, ...)
 {
     char detail[sizeof r->why->detail];
     va_list args;
@@ -44,7 +46,10 @@ static struct err refuse(struct reader *r, enum problem_code code, const char *p
     return err_of(ERR_REJECT, "read submit");
 }
 
-static const char *keep(struct reader *r, const char *s) { return arena_strdup(r->out->arena, s); }
+static const char *keep(struct reader *r, const char *s)
+{
+    return arena_strdup(r->out->arena, s);
+}
 
 /* ---- fields ------------------------------------------------------------------------------------------------- */
 
@@ -58,11 +63,12 @@ static struct err known_fields(struct reader *r)
     str_format(pointer, sizeof pointer, "/%s", unknown);
     for (const char *const *later = LATER; *later; later++)
         if (str_equal(*later, unknown))
-            return refuse(r, PROBLEM_INVALID_REQUEST, pointer, "\"%s\" is not available in this version", unknown);
+            return refuse(r, PROBLEM_INVALID_REQUEST, pointer,
+                          "\"%s\" is not available in this version", unknown);
     if (!nearest)
         return refuse(r, PROBLEM_INVALID_REQUEST, pointer, "unknown field \"%.60s\"", unknown);
-    struct err e = refuse(r, PROBLEM_INVALID_REQUEST, pointer, "unknown field \"%.60s\"; did you mean \"%s\"?", unknown,
-                          nearest);
+    struct err e = refuse(r, PROBLEM_INVALID_REQUEST, pointer,
+                          "unknown field \"%.60s\"; did you mean \"%s\"?", unknown, nearest);
     str_copy(r->why->attempt, sizeof r->why->attempt, nearest);
     return e;
 }
@@ -70,7 +76,8 @@ static struct err known_fields(struct reader *r)
 /* A text under its own name or the essay's; null is absent. "" if absent. */
 static struct err text(struct reader *r, const char *field, const char *other, const char **ret)
 {
-    const struct json *v = json_get(r->request, field), *w = other ? json_get(r->request, other) : NULL;
+    const struct json *v = json_get(r->request, field),
+                      *w = other ? json_get(r->request, other) : NULL;
     char pointer[96];
 
     *ret = "";
@@ -80,13 +87,14 @@ static struct err text(struct reader *r, const char *field, const char *other, c
         w = NULL;
     str_format(pointer, sizeof pointer, "/%s", v ? field : other ? other : field);
     if (v && w && !json_equal(v, w))
-        return refuse(r, PROBLEM_INVALID_REQUEST, pointer, "\"%s\" and \"%s\" are the same and say different things", field,
-                      other);
+        return refuse(r, PROBLEM_INVALID_REQUEST, pointer,
+                      "\"%s\" and \"%s\" are the same and say different things", field, other);
     v = v ? v : w;
     if (!v)
         return OK;
     if (!json_str(v))
-        return refuse(r, PROBLEM_INVALID_REQUEST, pointer, "%s where a string is needed", json_type_word(v));
+        return refuse(r, PROBLEM_INVALID_REQUEST, pointer, "%s where a string is needed",
+                      json_type_word(v));
     *ret = keep(r, json_str(v));
     return OK;
 }
@@ -99,7 +107,8 @@ static struct err name(struct reader *r, const char *field, const char *other, c
     if (failed(e) || !**ret || str_is_name(*ret))
         return e;
     str_format(pointer, sizeof pointer, "/%s", field);
-    return refuse(r, PROBLEM_INVALID_REQUEST, pointer, "\"%.70s\" is not a name: 1 to 64 of A-Z a-z 0-9 _ -", *ret);
+    return refuse(r, PROBLEM_INVALID_REQUEST, pointer,
+                  "\"%.70s\" is not a name: 1 to 64 of A-Z a-z 0-9 _ -", *ret);
 }
 
 static struct err duration(struct reader *r, const char *field, uint64_t *ret)
@@ -112,8 +121,8 @@ static struct err duration(struct reader *r, const char *field, uint64_t *ret)
         return e;
     str_format(pointer, sizeof pointer, "/%s", field);
     if (failed(str_duration_ms(word, ret)))
-        return refuse(r, PROBLEM_INVALID_REQUEST, pointer, "\"%.40s\" is not a duration; write \"90s\", \"5m\" or \"24h\"",
-                      word);
+        return refuse(r, PROBLEM_INVALID_REQUEST, pointer,
+                      "\"%.40s\" is not a duration; write \"90s\", \"5m\" or \"24h\"", word);
     return OK;
 }
 
@@ -131,8 +140,10 @@ static struct err instant(struct reader *r, const char *field, uint64_t *ret_aft
         return OK;
     str_format(pointer, sizeof pointer, "/%s", field);
     if (failed(str_time_ms(word, &at)))
-        return refuse(r, PROBLEM_INVALID_REQUEST, pointer,
-                      "\"%.40s\" is neither a time (\"2026-11-21T03:00:00Z\") nor a duration (\"10m\")", word);
+        return refuse(
+            r, PROBLEM_INVALID_REQUEST, pointer,
+            "\"%.40s\" is neither a time (\"2026-11-21T03:00:00Z\") nor a duration (\"10m\")",
+            word);
     *ret_after_ms = at > r->now_wall_ms ? (uint64_t)(at - r->now_wall_ms) : 0;
     return OK;
 }
@@ -143,7 +154,8 @@ static struct err read_key(struct reader *r)
     struct err e         = text(r, "key", "job_id", &p->key);
 
     if (!failed(e) && strlen(p->key) > KEY_MAX)
-        return refuse(r, PROBLEM_INVALID_REQUEST, "/key", "a key has at most %d bytes", KEY_MAX);
+        return refuse(r, PROBLEM_INVALID_REQUEST, "/key", "a key has at most %d bytes",
+                      KEY_MAX);
     return e;
 }
 
@@ -157,11 +169,13 @@ static struct err read_labels(struct reader *r)
     if (!labels || json_type(labels) == JSON_NULL)
         return OK;
     if (json_type(labels) != JSON_OBJECT || json_count(labels) > LABELS_MAX)
-        return refuse(r, PROBLEM_INVALID_REQUEST, "/labels", "labels is an object of at most %d strings", LABELS_MAX);
+        return refuse(r, PROBLEM_INVALID_REQUEST, "/labels",
+                      "labels is an object of at most %d strings", LABELS_MAX);
     for (size_t it = 0; json_each(labels, &it, &key, &value);) {
         str_format(pointer, sizeof pointer, "/labels/%s", key);
         if (!json_str(value) || strlen(json_str(value)) > LABEL_MAX || strlen(key) > LABEL_MAX)
-            return refuse(r, PROBLEM_INVALID_REQUEST, pointer, "a label is a string of at most %d bytes", LABEL_MAX);
+            return refuse(r, PROBLEM_INVALID_REQUEST, pointer,
+                          "a label is a string of at most %d bytes", LABEL_MAX);
     }
     buf_init(&out, 8 * 1024);
     json_print(labels, &out);
@@ -188,7 +202,8 @@ static struct err read_names(struct reader *r)
     if (!*p->pool)
         p->pool = "default";
     if (*p->session && (p->session[0] != 's' || !id_valid(p->session + 1)))
-        return refuse(r, PROBLEM_INVALID_REQUEST, "/session", "\"%.40s\" is not a session: s and 26 characters", p->session);
+        return refuse(r, PROBLEM_INVALID_REQUEST, "/session",
+                      "\"%.40s\" is not a session: s and 26 characters", p->session);
     return OK;
 }
 
@@ -216,7 +231,8 @@ static struct err keep_flow(struct reader *r, const struct json *doc)
     buf_init(&out, FLOW_SIZE_MAX);
     json_print(doc, &out);
     if (out.full)
-        e = refuse(r, PROBLEM_TOO_LARGE, "/flow", "the flow is larger than %d KiB", FLOW_SIZE_MAX / 1024);
+        e = refuse(r, PROBLEM_TOO_LARGE, "/flow", "the flow is larger than %d KiB",
+                   FLOW_SIZE_MAX / 1024);
     r->out->plan.flow = arena_bytes(r->out->arena, buf_bytes(&out));
     buf_deinit(&out);
     return e;
@@ -228,9 +244,11 @@ static struct err read_flow(struct reader *r)
     char full[2 * STR_NAME_SIZE] = "";
 
     if (!flow)
-        return refuse(r, PROBLEM_INVALID_REQUEST, "/flow", "which flow?  A stored flow's name, or the document itself");
+        return refuse(r, PROBLEM_INVALID_REQUEST, "/flow",
+                      "which flow?  A stored flow's name, or the document itself");
     if (json_str(flow)) {
-        struct err e = gw_book_flow(r->gw->book, json_str(flow), &doc, full, sizeof full, r->why);
+        struct err e =
+            gw_book_flow(r->gw->book, json_str(flow), &doc, full, sizeof full, r->why);
         if (failed(e))
             return e;
     }
@@ -250,11 +268,15 @@ static struct err read_lane(struct reader *r)
 
     if (failed(e))
         return e;
-    enum lane lane = *word ? lane_of(word) : r->flow->lane != LANE_NONE ? r->flow->lane : LANE_STANDARD;
+    enum lane lane = *word                        ? lane_of(word)
+                     : r->flow->lane != LANE_NONE ? r->flow->lane
+                                                  : LANE_STANDARD;
     if (lane == LANE_NONE)
-        return refuse(r, PROBLEM_INVALID_REQUEST, "/lane", "\"%.40s\" is no lane; write realtime, standard or bulk", word);
+        return refuse(r, PROBLEM_INVALID_REQUEST, "/lane",
+                      "\"%.40s\" is no lane; write realtime, standard or bulk", word);
     if (!r->rule->lanes[lane])
-        return refuse(r, PROBLEM_LANE_NOT_ALLOWED, "/lane", "tenant %s may not use lane %s", r->tenant, lane_word(lane));
+        return refuse(r, PROBLEM_LANE_NOT_ALLOWED, "/lane", "tenant %s may not use lane %s",
+                      r->tenant, lane_word(lane));
     r->out->lane      = lane;
     r->out->plan.lane = lane_word(lane);
     return OK;
@@ -271,7 +293,8 @@ static struct err read_input(struct reader *r)
     if (!given || json_type(given) == JSON_NULL)
         given = empty;
     if (r->flow->input)
-        e = json_schema_apply(r->flow->input, given, &input, pointer, sizeof pointer, why, sizeof why);
+        e = json_schema_apply(r->flow->input, given, &input, pointer, sizeof pointer, why,
+                              sizeof why);
     else
         input = json_ref(given);
     if (failed(e)) {
@@ -281,7 +304,8 @@ static struct err read_input(struct reader *r)
         buf_init(&out, r->gw->config->input_max);
         json_print(input, &out);
         if (out.full)
-            e = refuse(r, PROBLEM_TOO_LARGE, "/input", "the input is larger than %llu bytes (SLUICE_INPUT_MAX)",
+            e = refuse(r, PROBLEM_TOO_LARGE, "/input",
+                       "the input is larger than %llu bytes (SLUICE_INPUT_MAX)",
                        (unsigned long long)r->gw->config->input_max);
         r->out->plan.input = arena_bytes(r->out->arena, buf_bytes(&out));
         buf_deinit(&out);
@@ -306,8 +330,9 @@ static void step_place(const struct flow_step *s, char *to, size_t size)
 /* Only what is written out; what an expression makes is judged where it is used. */
 static struct err check_url(struct reader *r, const struct flow_step *s)
 {
-    const char *url           = json_str(json_get(s->body, "url"));
-    enum http_guard_mode mode = r->out->plan.private_net ? HTTP_GUARD_PRIVATE : HTTP_GUARD_PUBLIC;
+    const char *url = json_str(json_get(s->body, "url"));
+    enum http_guard_mode mode =
+        r->out->plan.private_net ? HTTP_GUARD_PRIVATE : HTTP_GUARD_PUBLIC;
     char why[160], place[96];
 
     if (!url || json_expr_any(url))
@@ -325,15 +350,19 @@ static struct err check_driver(struct reader *r, const struct flow_step *s, cons
     char place[96];
 
     step_place(s, place, sizeof place);
-    if (str_equal(driver, "webdriver") && s->verb == VERB_RETRIEVE && !json_get(s->body, "select"))
-        return refuse(r, PROBLEM_INVALID_FLOW, place, "upstream %s is a webdriver: retrieve needs \"select\"",
+    if (str_equal(driver, "webdriver") && s->verb == VERB_RETRIEVE &&
+        !json_get(s->body, "select"))
+        return refuse(r, PROBLEM_INVALID_FLOW, place,
+                      "upstream %s is a webdriver: retrieve needs \"select\"",
                       r->out->plan.upstream);
-    if (str_equal(driver, "webdriver") && s->verb == VERB_BROWSE && !json_get(s->body, "actions"))
-        return refuse(r, PROBLEM_INVALID_FLOW, place, "upstream %s is a webdriver: browse needs \"actions\"",
+    if (str_equal(driver, "webdriver") && s->verb == VERB_BROWSE &&
+        !json_get(s->body, "actions"))
+        return refuse(r, PROBLEM_INVALID_FLOW, place,
+                      "upstream %s is a webdriver: browse needs \"actions\"",
                       r->out->plan.upstream);
     if (str_equal(driver, "agent") && s->verb == VERB_BROWSE && !json_get(s->body, "cmd"))
-        return refuse(r, PROBLEM_INVALID_FLOW, place, "upstream %s is an agent: browse needs \"cmd\"",
-                      r->out->plan.upstream);
+        return refuse(r, PROBLEM_INVALID_FLOW, place,
+                      "upstream %s is an agent: browse needs \"cmd\"", r->out->plan.upstream);
     return OK;
 }
 
@@ -346,7 +375,8 @@ static struct err check_upstream(struct reader *r)
     if (!*p->upstream && r->flow->upstream)
         p->upstream = keep(r, r->flow->upstream);
     if (*p->upstream) {
-        struct err e = gw_book_upstream(r->gw->book, p->upstream, named ? "/upstream" : "/flow/upstream", &driver, r->why);
+        struct err e = gw_book_upstream(
+            r->gw->book, p->upstream, named ? "/upstream" : "/flow/upstream", &driver, r->why);
         if (failed(e))
             return e;
     }
@@ -355,8 +385,10 @@ static struct err check_upstream(struct reader *r)
         if (!needs_upstream(s))
             continue;
         if (!*p->upstream)
-            return refuse(r, PROBLEM_INVALID_FLOW, "/flow/upstream",
-                          "step \"%s\" needs an upstream: say \"upstream\" in the flow or the submit", s->id);
+            return refuse(
+                r, PROBLEM_INVALID_FLOW, "/flow/upstream",
+                "step \"%s\" needs an upstream: say \"upstream\" in the flow or the submit",
+                s->id);
         struct err e = check_driver(r, s, driver);
         if (!failed(e))
             e = check_url(r, s);
@@ -373,8 +405,9 @@ static struct err check_begin(struct reader *r)
     if (!*begin || flow_find(r->flow, begin))
         return OK;
     const char *nearest = flow_nearest_step(r->flow, begin);
-    struct err e        = refuse(r, PROBLEM_INVALID_REQUEST, "/step", nearest ? "there is no step \"%.60s\"; the nearest is \"%s\""
-                                                                              : "there is no step \"%.60s\"%s",
+    struct err e        = refuse(r, PROBLEM_INVALID_REQUEST, "/step",
+                          nearest ? "there is no step \"%.60s\"; the nearest is \"%s\""
+                                         : "there is no step \"%.60s\"%s",
                                  begin, nearest ? nearest : "");
     if (nearest)
         str_copy(r->why->attempt, sizeof r->why->attempt, nearest);
@@ -389,7 +422,8 @@ static void set_defaults(struct reader *r)
         p->timeout_ms = r->flow->timeout_ms ? r->flow->timeout_ms : FLOW_RUN_TIMEOUT_MS;
     if (!p->keep_session_ms)
         p->keep_session_ms = r->flow->keep_session_ms;
-    p->private_net = r->rule->private_net || str_equal(r->tenant, "dev"); /* dev may reach loopback */
+    p->private_net =
+        r->rule->private_net || str_equal(r->tenant, "dev"); /* dev may reach loopback */
 }
 
 /* A new trace for the run; the request's own is taken by the caller. */
@@ -403,8 +437,8 @@ static void set_identity(struct reader *r)
     p->tenant   = keep(r, r->tenant);
     p->run      = keep(r, run);
     p->body_sha = keep(r, sha);
-    p->trace    = arena_printf(r->out->arena, "00-%s%s-%s-01", str_hex64(id_random64(), a), str_hex64(id_random64(), b),
-                               str_hex64(id_random64() | 1, c));
+    p->trace    = arena_printf(r->out->arena, "00-%s%s-%s-01", str_hex64(id_random64(), a),
+                               str_hex64(id_random64(), b), str_hex64(id_random64() | 1, c));
 }
 
 static struct err read_all(struct reader *r)
@@ -432,14 +466,22 @@ static struct err read_all(struct reader *r)
     return failed(e) ? e : check_begin(r);
 }
 
-struct err gw_plan_read(struct gw_plan *ret, const struct gw *gw, const char *tenant, const struct run_rule *rule,
-                        const struct json *request, int64_t now_wall_ms, struct problem *why)
+struct err gw_plan_read(struct gw_plan *ret, const struct gw *gw, const char *tenant,
+                        const struct run_rule *rule, const struct json *request,
+                        int64_t now_wall_ms, struct problem *why)
 {
     struct reader r = {ret, gw, tenant, rule, request, now_wall_ms, NULL, why};
 
-    *ret = (struct gw_plan){.arena = arena_new()};
-    ret->plan = (struct entry_plan){.parent = "", .root = "", .replay_of = "", .trace = "", .key = "", .lock = "",
-                                    .session = "", .begin = "", .upstream = ""};
+    *ret         = (struct gw_plan){.arena = arena_new()};
+    ret->plan    = (struct entry_plan){.parent    = "",
+                                       .root      = "",
+                                       .replay_of = "",
+                                       .trace     = "",
+                                       .key       = "",
+                                       .lock      = "",
+                                       .session   = "",
+                                       .begin     = "",
+                                       .upstream  = ""};
     struct err e = read_all(&r);
     if (!failed(e)) {
         set_identity(&r);
@@ -449,4 +491,7 @@ struct err gw_plan_read(struct gw_plan *ret, const struct gw *gw, const char *te
     return e;
 }
 
-void gw_plan_free(struct gw_plan *plan) { arena_free(&plan->arena); }
+void gw_plan_free(struct gw_plan *plan)
+{
+    arena_free(&plan->arena);
+}

@@ -20,8 +20,8 @@ struct gw_plan {
 
 /* request: the submit's JSON.  Fills *ret (free with gw_plan_free in any case). */
 MUST_USE struct err gw_plan_read(struct gw_plan *ret, const struct gw *gw, const char *tenant,
-                                 const struct run_rule *rule, const struct json *request, int64_t now_wall_ms,
-                                 struct problem *why);
+                                 const struct run_rule *rule, const struct json *request,
+                                 int64_t now_wall_ms, struct problem *why);
 void gw_plan_free(struct gw_plan *plan);
 
 #endif

@@ -11,7 +11,7 @@ struct gw_reading {
     struct gw_chain chain; /* first */
     struct bus_sub *watch; /* wait only */
     bool waits, ended;
-    bool known;            /* the fold is a run's */
+    bool known; /* the fold is a run's */
     uint64_t wait_ms;
 };
 
@@ -39,7 +39,8 @@ static struct err state_read(struct bus_op *op, const struct bus_reply *reply)
     if (failed(reply->err))
         return reply->err;
     if (f->phase == RUN_ABSENT || f->phase == RUN_REJECTED) {
-        problem_set(&r->chain.why, PROBLEM_NOT_FOUND, "", "tenant %s has no such run, or it is older than the retention",
+        problem_set(&r->chain.why, PROBLEM_NOT_FOUND, "",
+                    "tenant %s has no such run, or it is older than the retention",
                     r->chain.request.tenant);
         return err_of(ERR_ABSENT, "read run");
     }
@@ -76,7 +77,8 @@ static struct err read_timeout(struct gw_reading *r)
     uint64_t ms          = gw->config->wait_max_ms;
 
     if (t && (!json_str(t) || failed(str_duration_ms(json_str(t), &ms)))) {
-        problem_set(&r->chain.why, PROBLEM_INVALID_REQUEST, "/timeout", "timeout is a duration; write \"20s\"");
+        problem_set(&r->chain.why, PROBLEM_INVALID_REQUEST, "/timeout",
+                    "timeout is a duration; write \"20s\"");
         return err_of(ERR_REJECT, "wait");
     }
     if (ms > gw->config->wait_max_ms)
@@ -87,10 +89,13 @@ static struct err read_timeout(struct gw_reading *r)
 
 static struct err begin(struct gw_reading *r, struct bus_msg **msg)
 {
-    static const char *const get_fields[] = {"run_id", "key", NULL}, *const wait_fields[] = {"run_id", "key", "timeout", NULL};
+    static const char *const get_fields[] = {"run_id", "key", NULL}, *const wait_fields[] = {
+                                                                         "run_id", "key",
+                                                                         "timeout", NULL};
     struct gw_chain *c = &r->chain;
     char subject[SUBJECT_SIZE];
-    struct err e = gw_request_read(&c->request, c->gw, msg, r->waits ? "wait" : "get", "Which", &c->why);
+    struct err e =
+        gw_request_read(&c->request, c->gw, msg, r->waits ? "wait" : "get", "Which", &c->why);
 
     if (!failed(e))
         e = gw_request_fields(c->request.body, r->waits ? wait_fields : get_fields, &c->why);
@@ -103,7 +108,8 @@ static struct err begin(struct gw_reading *r, struct bus_msg **msg)
     (void)subject_journal(c->journal, c->request.tenant, c->run);
     if (!r->waits)
         return OK;
-    return bus_subscribe(c->gw->bus, subject_watch(subject, c->request.tenant, c->run), NULL, on_entry, r, &r->watch);
+    return bus_subscribe(c->gw->bus, subject_watch(subject, c->request.tenant, c->run), NULL,
+                         on_entry, r, &r->watch);
 }
 
 static void start(struct gw *gw, struct bus_msg **msg, bool waits)
@@ -112,7 +118,8 @@ static void start(struct gw *gw, struct bus_msg **msg, bool waits)
 
     r->chain.gw = gw;
     r->waits    = waits;
-    bus_op_start(gw->bus, &r->chain.op, CHAIN_MAGIC, waits ? "wait" : "get", GET_MS, reading_end);
+    bus_op_start(gw->bus, &r->chain.op, CHAIN_MAGIC, waits ? "wait" : "get", GET_MS,
+                 reading_end);
     struct err e = begin(r, msg);
     if (failed(e))
         (void)bus_op_fail(&r->chain.op, e);
@@ -120,6 +127,12 @@ static void start(struct gw *gw, struct bus_msg **msg, bool waits)
         (void)gw_chain_read(&r->chain, state_read);
 }
 
-void gw_get(struct gw *gw, struct bus_msg **msg) { start(gw, msg, false); }
+void gw_get(struct gw *gw, struct bus_msg **msg)
+{
+    start(gw, msg, false);
+}
 
-void gw_wait(struct gw *gw, struct bus_msg **msg) { start(gw, msg, true); }
+void gw_wait(struct gw *gw, struct bus_msg **msg)
+{
+    start(gw, msg, true);
+}

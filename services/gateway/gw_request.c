@@ -8,7 +8,8 @@
 #include "wire/subject.h"
 #include "wire/wire_json.h"
 
-static struct err reject(struct problem *why, enum problem_code code, const char *pointer, const char *detail)
+static struct err reject(struct problem *why, enum problem_code code, const char *pointer,
+                         const char *detail)
 {
     problem_set(why, code, pointer, "%s", detail);
     return err_of(ERR_REJECT, "read request");
@@ -22,10 +23,11 @@ static struct err read_tenant(struct gw_request *r, struct problem *why)
     char fourth[8];
 
     r->tenant[0] = 0;
-    if (str_token(r->msg->subject, 4, fourth, sizeof fourth) || !str_token(r->msg->subject, 3, r->tenant, sizeof r->tenant) ||
-        !str_is_name(r->tenant))
-        return reject(why, PROBLEM_INVALID_REQUEST, "",
-                      "the subject ends with the tenant: one token of 1 to 64 of A-Z a-z 0-9 _ -");
+    if (str_token(r->msg->subject, 4, fourth, sizeof fourth) ||
+        !str_token(r->msg->subject, 3, r->tenant, sizeof r->tenant) || !str_is_name(r->tenant))
+        return reject(
+            why, PROBLEM_INVALID_REQUEST, "",
+            "the subject ends with the tenant: one token of 1 to 64 of A-Z a-z 0-9 _ -");
     return OK;
 }
 
@@ -47,7 +49,8 @@ static struct err read_protobuf(struct gw_request *r, const char *message, struc
     buf_init(&text, 4 << 20);
     struct err e = wire_json_of(message, r->msg->body, &text, detail, sizeof detail);
     if (failed(e))
-        problem_set(why, PROBLEM_INVALID_REQUEST, "", "the body is neither JSON nor protobuf: %s", detail);
+        problem_set(why, PROBLEM_INVALID_REQUEST, "",
+                    "the body is neither JSON nor protobuf: %s", detail);
     else
         e = read_json(r, buf_bytes(&text), why);
     r->protobuf = !failed(e);
@@ -55,7 +58,20 @@ static struct err read_protobuf(struct gw_request *r, const char *message, struc
     return e;
 }
 
-static bool is_blank(uint8_t c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* Only for what is no protobuf: there a newline is the tag of field 1. */
+static bool is_blank_json(struct bytes body)
+{
+    size_t at = 0;
+
+    while (at < body.len && is_blank(body.at[at]))
+        at++;
+    return at > 0 && at < body.len && (body.at[at] == '{' || body.at[at] == '[');
+}
 
 static struct err read_body(struct gw_request *r, const char *message, struct problem *why)
 {
@@ -65,26 +81,30 @@ static struct err read_body(struct gw_request *r, const char *message, struct pr
     if (!body.len)
         return OK;
     if (body.len > r->gw->config->body_max) {
-        problem_set(why, PROBLEM_TOO_LARGE, "", "the request has %zu bytes; at most %llu are taken (SLUICE_BODY_MAX)",
+        problem_set(why, PROBLEM_TOO_LARGE, "",
+                    "the request has %zu bytes; at most %llu are taken (SLUICE_BODY_MAX)",
                     body.len, (unsigned long long)r->gw->config->body_max);
         return err_of(ERR_REJECT, "read request");
     }
     if (wire_is_json(body))
         return read_json(r, body, why);
-    if (body.len == ID_LEN && str_copy_n(id, sizeof id, (const char *)body.at, body.len) && id_valid(id)) {
+    if (body.len == ID_LEN && str_copy_n(id, sizeof id, (const char *)body.at, body.len) &&
+        id_valid(id)) {
         r->body = json_new_object();
         json_set(r->body, "run_id", json_new_str(id));
         return OK;
     }
-    if (is_blank(body.at[0]))
+    struct err e = read_protobuf(r, message, why);
+    if (failed(e) && is_blank_json(body))
         return reject(why, PROBLEM_INVALID_REQUEST, "", "JSON must begin with {");
-    return read_protobuf(r, message, why);
+    return e;
 }
 
-struct err gw_request_read(struct gw_request *ret, struct gw *gw, struct bus_msg **msg, const char *endpoint,
-                           const char *message, struct problem *why)
+struct err gw_request_read(struct gw_request *ret, struct gw *gw, struct bus_msg **msg,
+                           const char *endpoint, const char *message, struct problem *why)
 {
-    *ret = (struct gw_request){.gw = gw, .msg = take(msg), .endpoint = endpoint, .since_us = clk_mono_us()};
+    *ret = (struct gw_request){
+        .gw = gw, .msg = take(msg), .endpoint = endpoint, .since_us = clk_mono_us()};
     gw->metrics.requests_total++;
     struct err e = read_tenant(ret, why);
     if (!failed(e))
@@ -94,7 +114,8 @@ struct err gw_request_read(struct gw_request *ret, struct gw *gw, struct bus_msg
     return e;
 }
 
-struct err gw_request_fields(const struct json *body, const char *const *allowed, struct problem *why)
+struct err gw_request_fields(const struct json *body, const char *const *allowed,
+                             struct problem *why)
 {
     const char *unknown, *nearest;
     char pointer[96];
@@ -102,31 +123,36 @@ struct err gw_request_fields(const struct json *body, const char *const *allowed
     if (!body || json_known(body, allowed, &unknown, &nearest))
         return OK;
     str_format(pointer, sizeof pointer, "/%s", unknown);
-    problem_set(why, PROBLEM_INVALID_REQUEST, pointer, nearest ? "unknown field \"%.60s\"; did you mean \"%s\"?"
-                                                               : "unknown field \"%.60s\"%s",
+    problem_set(why, PROBLEM_INVALID_REQUEST, pointer,
+                nearest ? "unknown field \"%.60s\"; did you mean \"%s\"?"
+                        : "unknown field \"%.60s\"%s",
                 unknown, nearest ? nearest : "");
     if (nearest)
         str_copy(why->attempt, sizeof why->attempt, nearest);
     return err_of(ERR_REJECT, "read request");
 }
 
-struct err gw_request_run(const struct gw_request *r, char ret_run[ID_SIZE], struct problem *why)
+struct err gw_request_run(const struct gw_request *r, char ret_run[ID_SIZE],
+                          struct problem *why)
 {
     const struct json *id = json_get(r->body, "run_id"), *key = json_get(r->body, "key");
 
     if (!r->body || (!id && !key))
-        return reject(why, PROBLEM_INVALID_REQUEST, "/run_id",
-                      "which run?  Send the 26-character run id, {\"run_id\":…} or {\"key\":…}");
+        return reject(
+            why, PROBLEM_INVALID_REQUEST, "/run_id",
+            "which run?  Send the 26-character run id, {\"run_id\":…} or {\"key\":…}");
     if (id && key)
         return reject(why, PROBLEM_INVALID_REQUEST, "/key", "say run_id or key, not both");
     if (key) {
         if (!json_str(key) || !*json_str(key))
-            return reject(why, PROBLEM_INVALID_REQUEST, "/key", "key must be a string that is not empty");
+            return reject(why, PROBLEM_INVALID_REQUEST, "/key",
+                          "key must be a string that is not empty");
         run_id_for(r->tenant, json_str(key), 0, ret_run);
         return OK;
     }
     if (!json_str(id) || !id_valid(json_str(id)))
-        return reject(why, PROBLEM_INVALID_REQUEST, "/run_id", "run_id must be a 26-character run id");
+        return reject(why, PROBLEM_INVALID_REQUEST, "/run_id",
+                      "run_id must be a 26-character run id");
     str_copy(ret_run, ID_SIZE, json_str(id));
     return OK;
 }
@@ -147,8 +173,8 @@ static void finish(struct gw_request *r, bool ok)
 }
 
 /* In kind: who asked in protobuf is answered so. */
-static void send(struct gw_request *r, const char *message, struct bytes json, const struct bus_header *headers,
-                 size_t count)
+static void send(struct gw_request *r, const char *message, struct bytes json,
+                 const struct bus_header *headers, size_t count)
 {
     char why[JSON_WHY_SIZE];
     struct buf out;

@@ -25,18 +25,21 @@ struct gw_request {
 
 /* Reads tenant and body.  message: the protobuf name of the request ("Submit").  REJECT: why; answer it.
    Takes *msg over in any case. */
-MUST_USE struct err gw_request_read(struct gw_request *ret, struct gw *gw, struct bus_msg **msg, const char *endpoint,
-                                    const char *message, struct problem *why);
+MUST_USE struct err gw_request_read(struct gw_request *ret, struct gw *gw, struct bus_msg **msg,
+                                    const char *endpoint, const char *message,
+                                    struct problem *why);
 
 /* Answers and frees; answer is taken over; message: its protobuf name ("SubmitAnswer"). */
 void gw_request_answer(struct gw_request *r, struct json *answer, const char *message);
 void gw_request_problem(struct gw_request *r, const struct problem *why);
 
 /* The run a request names: {"run_id"}, {"key"}, or the bare id as the payload.  REJECT: why. */
-MUST_USE struct err gw_request_run(const struct gw_request *r, char ret_run[ID_SIZE], struct problem *why);
+MUST_USE struct err gw_request_run(const struct gw_request *r, char ret_run[ID_SIZE],
+                                   struct problem *why);
 
 /* Every field must be one of these (NULL-terminated); REJECT names the wrong one and the nearest. */
-MUST_USE struct err gw_request_fields(const struct json *body, const char *const *allowed, struct problem *why);
+MUST_USE struct err gw_request_fields(const struct json *body, const char *const *allowed,
+                                      struct problem *why);
 
 /* "unavailable": nothing was done, or nobody knows. */
 void gw_unavailable(struct problem *why, const char *detail);

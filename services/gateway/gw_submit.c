@@ -14,11 +14,11 @@ enum { SUBMIT_MS = 10000, TRIES = 3 };
 struct gw_submit {
     struct gw_chain chain; /* first */
     struct gw_plan plan;
-    uint64_t expect;   /* what the PLAN expects: 0, or a REJECTED before it */
+    uint64_t expect; /* what the PLAN expects: 0, or a REJECTED before it */
     uint64_t plan_seq;
     bool created;
-    bool accepted;     /* ours to answer, whatever becomes of the ticket */
-    bool answered;     /* a dry run */
+    bool accepted; /* ours to answer, whatever becomes of the ticket */
+    bool answered; /* a dry run */
     const char *status;
     unsigned tries;
 };
@@ -43,8 +43,10 @@ static struct err fail(struct gw_submit *s, const char *detail)
 
 static struct err unknown(struct gw_submit *s)
 {
-    return fail(s, *s->plan.plan.key ? "no answer in time; the run may still run: repeat with the same key"
-                                     : "no answer in time; the run may still run: a repeat is safe only with a key");
+    return fail(
+        s, *s->plan.plan.key
+               ? "no answer in time; the run may still run: repeat with the same key"
+               : "no answer in time; the run may still run: a repeat is safe only with a key");
 }
 
 /* ---- a run that is there already ------------------------------------------------------------------------------- */
@@ -71,7 +73,8 @@ static struct err meet(struct gw_submit *s)
         return ++s->tries > TRIES ? unknown(s) : append_plan(s);
     }
     if (!str_equal(f->plan.body_sha, s->plan.plan.body_sha)) {
-        problem_set(&s->chain.why, PROBLEM_KEY_CONFLICT, "/key", "key \"%.100s\" was used before with another body", s->plan.plan.key);
+        problem_set(&s->chain.why, PROBLEM_KEY_CONFLICT, "/key",
+                    "key \"%.100s\" was used before with another body", s->plan.plan.key);
         str_copy(s->chain.why.run, sizeof s->chain.why.run, f->plan.run);
         return err_of(ERR_REJECT, "submit");
     }
@@ -123,7 +126,8 @@ static struct err plan_stored(struct bus_op *op, const struct bus_reply *reply)
         return ++s->tries > TRIES ? unknown(s) : bus_wait(op, 50, plan_again);
     case ERR_RETRY:
         svc_streams_missing(s->chain.gw->svc);
-        return s->tries ? unknown(s) : fail(s, "the journal cannot be reached; nothing was stored");
+        return s->tries ? unknown(s)
+                        : fail(s, "the journal cannot be reached; nothing was stored");
     case ERR_FULL:
         return fail(s, "the journal is full; nothing was stored");
     case ERR_REJECT:
@@ -132,7 +136,8 @@ static struct err plan_stored(struct bus_op *op, const struct bus_reply *reply)
     case ERR_FATAL:
         break;
     }
-    log_error("journal refused a plan", KV("run", s->plan.plan.run), KV("err", reply->err), KV("why", reply->text));
+    log_error("journal refused a plan", KV("run", s->plan.plan.run), KV("err", reply->err),
+              KV("why", reply->text));
     return fail(s, "the journal refused the run; nothing was stored");
 }
 
@@ -146,7 +151,8 @@ static struct err rejected_stored(struct bus_op *op, const struct bus_reply *rep
         return bus_op_done(op);
     if (failed(reply->err))
         return unknown(s);
-    problem_set(&s->chain.why, PROBLEM_QUEUE_FULL, "", "the queue is full; nothing of this request is left");
+    problem_set(&s->chain.why, PROBLEM_QUEUE_FULL, "",
+                "the queue is full; nothing of this request is left");
     s->chain.why.retry_after_ms = 5000;
     return err_of(ERR_FULL, "submit");
 }
@@ -156,7 +162,8 @@ static struct err reject_plan(struct gw_submit *s)
 {
     struct entry e = {.kind = ENTRY_REJECTED, .worker = ""};
 
-    e.end = (struct entry_end){.code = "queue_full", .reason = "", .detail = "", .step = "", .session = ""};
+    e.end = (struct entry_end){
+        .code = "queue_full", .reason = "", .detail = "", .step = "", .session = ""};
     return gw_chain_append(&s->chain, &e, s->plan_seq, rejected_stored);
 }
 
@@ -186,7 +193,8 @@ static struct err publish_ticket(struct gw_submit *s)
 {
     const struct entry_plan *p = &s->plan.plan;
     char subject[SUBJECT_SIZE];
-    struct ticket t = {.lane = s->plan.lane, .wake = 1, .cause = CAUSE_ACCEPT, .plan_seq = s->plan_seq};
+    struct ticket t = {
+        .lane = s->plan.lane, .wake = 1, .cause = CAUSE_ACCEPT, .plan_seq = s->plan_seq};
     struct buf body;
 
     str_copy(t.run, sizeof t.run, p->run);
@@ -202,7 +210,8 @@ static struct err publish_ticket(struct gw_submit *s)
     buf_init(&body, 4096);
     wire_write_ticket(&t, &body);
     unsigned shard           = subject_shard(p->tenant, (unsigned)s->chain.gw->config->shards);
-    const struct bus_out out = {subject_pending(subject, shard, lane_word(t.lane), p->tenant), buf_bytes(&body), NULL, 0};
+    const struct bus_out out = {subject_pending(subject, shard, lane_word(t.lane), p->tenant),
+                                buf_bytes(&body), NULL, 0};
     struct err e             = bus_publish(&s->chain.op, &out, NULL, ticket_stored);
     buf_deinit(&body);
     return e;
@@ -251,8 +260,10 @@ static struct err check_queue(struct gw_submit *s, const struct run_rule *rule)
 
     if (depth == UINT64_MAX || depth < rule->queue_max)
         return OK;
-    problem_set(&s->chain.why, PROBLEM_QUEUE_FULL, "", "%llu runs of tenant %s wait; at most %llu may (queue_max of tier %s)",
-                (unsigned long long)depth, s->chain.request.tenant, (unsigned long long)rule->queue_max, rule->tier);
+    problem_set(&s->chain.why, PROBLEM_QUEUE_FULL, "",
+                "%llu runs of tenant %s wait; at most %llu may (queue_max of tier %s)",
+                (unsigned long long)depth, s->chain.request.tenant,
+                (unsigned long long)rule->queue_max, rule->tier);
     s->chain.why.retry_after_ms = 5000;
     return err_of(ERR_FULL, "submit");
 }
@@ -273,7 +284,8 @@ static struct err begin(struct gw_submit *s, struct bus_msg **msg)
 {
     struct gw *gw = s->chain.gw;
     struct run_rule rule;
-    struct err e = gw_request_read(&s->chain.request, gw, msg, "submit", "Submit", &s->chain.why);
+    struct err e =
+        gw_request_read(&s->chain.request, gw, msg, "submit", "Submit", &s->chain.why);
 
     if (failed(e))
         return e;
@@ -282,12 +294,14 @@ static struct err begin(struct gw_submit *s, struct bus_msg **msg)
         return err_of(ERR_RETRY, "submit");
     }
     if (!s->chain.request.body) {
-        problem_set(&s->chain.why, PROBLEM_INVALID_REQUEST, "", "the body is empty; send {\"flow\":…,\"input\":{…}}");
+        problem_set(&s->chain.why, PROBLEM_INVALID_REQUEST, "",
+                    "the body is empty; send {\"flow\":…,\"input\":{…}}");
         return err_of(ERR_REJECT, "submit");
     }
     e = gw_book_tenant(gw->book, s->chain.request.tenant, &rule, &s->chain.why);
     if (!failed(e))
-        e = gw_plan_read(&s->plan, gw, s->chain.request.tenant, &rule, s->chain.request.body, clk_wall_ms(), &s->chain.why);
+        e = gw_plan_read(&s->plan, gw, s->chain.request.tenant, &rule, s->chain.request.body,
+                         clk_wall_ms(), &s->chain.why);
     if (!failed(e) && !s->plan.dry_run)
         e = check_queue(s, &rule);
     return e;
@@ -297,8 +311,8 @@ void gw_submit(struct gw *gw, struct bus_msg **msg)
 {
     struct gw_submit *s = mem_new(struct gw_submit);
 
-    s->chain.gw     = gw;
-    s->status = "queued";
+    s->chain.gw = gw;
+    s->status   = "queued";
     bus_op_start(gw->bus, &s->chain.op, CHAIN_MAGIC, "submit", SUBMIT_MS, submit_end);
     struct err e = begin(s, msg);
     if (failed(e)) {

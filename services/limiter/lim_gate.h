@@ -18,11 +18,9 @@
 #include "wire/wire_permit.h"
 
 enum {
-    LIM_GATE_HOLD_MS     = 1000,  /* closed for no longer: who may wait so long waits */
     LIM_GATE_WAIT_MAX    = 60000, /* nobody waits longer, whatever was asked */
     LIM_GATE_REPEAT_MS   = 100, /* an ask repeated within this is answered by the same grant */
     LIM_GATE_LIFETIME_MS = 24 * 3600 * 1000,
-    LIM_GATE_PAUSED_MS   = 10000, /* when to look again whether somebody went on */
 };
 
 struct lim_gate_settings {

@@ -12,7 +12,7 @@
 #include "support/system/load.h"
 #include "support/system/world.h"
 
-enum { RUNS = 2500, DOSES = 5 };
+enum { RUNS = 1400, DOSES = 5 };
 
 static const char *const TENANTS[] = {"acme", "globex", "initech", NULL};
 

@@ -201,7 +201,7 @@ static bool answer(enum eval_kind kind, const void *at, size_t len)
 static bool evaluate(const char *program, size_t program_len, struct bytes scope)
 {
     AUTO(buf_deinit) struct buf to = {0};
-    char why[JSON_WHY_SIZE] = "the program holds a zero byte";
+    char why[JSON_WHY_SIZE]        = "the program holds a zero byte";
 
     buf_init(&to, BW_EVAL_ANSWER_MAX);
     if (strlen(program) == program_len &&

@@ -69,7 +69,7 @@ static struct bw_permit granted(void)
     return t.permit;
 }
 
-/* ---- asking ----------------------------------------------------------------------------------------- */
+/* ---- asking ------------------------------------------------------------------------------ */
 
 static void all_keys_are_asked_for_together(void **state)
 {
@@ -173,7 +173,7 @@ static void a_silent_limiter_is_told_that_nobody_waits_any_more(void **state)
     assert_int_equal(rig.report[0].call_class, CALL_UNSENT);
 }
 
-/* ---- too old ------------------------------------------------------------------------------------------ */
+/* ---- too old ----------------------------------------------------------------------------- */
 
 static void a_wait_in_the_limiter_makes_nothing_old(void **state)
 {
@@ -227,7 +227,7 @@ static void a_permit_grows_old_in_the_hand(void **state)
     assert_int_equal(rig.reports, 1);
 }
 
-/* ---- cancelling ------------------------------------------------------------------------------------------ */
+/* ---- cancelling -------------------------------------------------------------------------- */
 
 static void a_cancelled_ask_gives_its_grant_back(void **state)
 {
@@ -274,7 +274,7 @@ static void an_ask_that_nobody_heard_is_cancelled_at_once(void **state)
     assert_int_equal(bw_permits_pending(permits), 0);
 }
 
-/* ---- reports ------------------------------------------------------------------------------------------------ */
+/* ---- reports ----------------------------------------------------------------------------- */
 
 static void an_ordinary_report_is_said_once(void **state)
 {
@@ -347,7 +347,7 @@ static void a_session_that_is_gone_needs_no_permit(void **state)
     assert_string_equal(rig.report[0].session, WANT.session);
 }
 
-/* ---- the end ---------------------------------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------------- */
 
 static void what_is_under_way_ends_with_the_bus(void **state)
 {

@@ -18,7 +18,7 @@ static struct sim_rig sim;
 static pid_t worker;
 static char acme_run[ID_SIZE];
 
-/* ---- the worker: nothing of it but the reaper ----------------------------------------------------------- */
+/* ---- the worker: nothing of it but the reaper -------------------------------------------- */
 
 static uint64_t tick(void *self, uint64_t now)
 {
@@ -34,11 +34,6 @@ static void run_worker(void)
         .reap_ms = 300, .response_max = 1 << 20, .page_max = 1 << 20};
     const struct svc_about about = {.name = "sluice-browser-worker", .summary = "reaps"};
 
-    setenv("NATS_URL", rig.url, 1);
-    setenv("SLUICE_HTTP", "off", 1);
-    setenv("SIM_KEY", "k", 1);
-    if (!getenv("RIG_SHOW"))
-        setenv("LOG_LEVEL", "error", 1);
     struct svc *svc = svc_new(&about, 1, argv);
     struct bw bw    = {.svc = svc, .bus = svc_bus(svc), .config = &config};
 
@@ -58,7 +53,7 @@ static void run_worker(void)
     exit(status);
 }
 
-/* ---- from outside ------------------------------------------------------------------------------------------ */
+/* ---- from outside ------------------------------------------------------------------------ */
 
 struct op {
     struct bus_op op;
@@ -292,7 +287,14 @@ static int anew(void **state)
     worker = fork();
     if (worker == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        run_worker();
+        setenv("BW_REAP_ROLE", "worker", 1);
+        setenv("NATS_URL", rig.url, 1);
+        setenv("SLUICE_HTTP", "off", 1);
+        setenv("SIM_KEY", "k", 1);
+        if (!getenv("RIG_SHOW"))
+            setenv("LOG_LEVEL", "error", 1);
+        execl("/proc/self/exe", "worker", (char *)NULL);
+        _exit(127);
     }
     nats_rig_limiter(&rig);
     str_format(value, sizeof value, "{\"url\":\"%s\",\"key\":{\"env\":\"SIM_KEY\"}}", sim.url);
@@ -315,7 +317,7 @@ static int over(void **state)
     return 0;
 }
 
-/* ---- the promises ---------------------------------------------------------------------------------------------- */
+/* ---- the promises ------------------------------------------------------------------------ */
 
 static void a_kept_session_past_its_time_is_closed(void **state)
 {
@@ -445,5 +447,8 @@ int main(void)
         TEST(what_a_forgotten_run_left_is_closed),
         TEST(without_a_permit_nothing_is_asked),
     };
+
+    if (getenv("BW_REAP_ROLE"))
+        run_worker();
     return cmocka_run_group_tests_name("bw_reap", tests, NULL, NULL);
 }

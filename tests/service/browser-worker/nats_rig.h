@@ -1,5 +1,6 @@
 /*
- * nats_rig - a nats-server of one's own, two buses on one loop, and a limiter that does as it is told.
+ * nats_rig - a nats-server of one's own, two buses on one loop, and a limiter that does as it
+ * is told.
  */
 #ifndef TESTS_NATS_RIG_H
 #define TESTS_NATS_RIG_H
@@ -108,7 +109,7 @@ static inline void nats_rig_tick(uv_timer_t *timer)
         assert_true(condition); \
     } while (0)
 
-/* ---- the limiter -------------------------------------------------------------------------------------- */
+/* ---- the limiter ------------------------------------------------------------------------- */
 
 struct nats_rig_late {
     uv_timer_t timer;
@@ -202,7 +203,7 @@ static inline void nats_rig_limiter(struct nats_rig *r)
     NATS_RIG_UNTIL(r, false, 50); /* until the server knows of it */
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------- */
 
 static inline void nats_rig_start(struct nats_rig *r)
 {

@@ -1,5 +1,6 @@
 /*
- * sim_rig - an agent_sim as a child, steered and read through its control API (tests/support/agent_sim/README.md).
+ * sim_rig - an agent_sim as a child, steered and read through its control API
+ * (tests/support/agent_sim/README.md).
  */
 #ifndef TESTS_SIM_RIG_H
 #define TESTS_SIM_RIG_H

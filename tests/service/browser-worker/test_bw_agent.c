@@ -179,7 +179,7 @@ static int well_behaved(void **state)
     return 0;
 }
 
-/* ---- what it does well -------------------------------------------------------------------------------- */
+/* ---- what it does well ------------------------------------------------------------------- */
 
 static void a_session_lives_from_open_to_close(void **state)
 {
@@ -256,7 +256,7 @@ static void a_picture_is_fetched_without_the_key(void **state)
     assert_int_equal(well_behaved(NULL), 0); /* key_sent_to_blob would be one */
 }
 
-/* ---- a command that goes on --------------------------------------------------------------------------- */
+/* ---- a command that goes on -------------------------------------------------------------- */
 
 static void a_command_that_goes_on_is_sent_again_in_its_session(void **state)
 {
@@ -382,7 +382,7 @@ static void without_a_further_permit_it_ends_with_what_is_known(void **state)
     assert_int_equal(unsafe.fate, CALL_UNANSWERED);
 }
 
-/* ---- faults --------------------------------------------------------------------------------------------- */
+/* ---- faults ------------------------------------------------------------------------------ */
 
 static void every_fault_has_its_fate_class_and_code(void **state)
 {
@@ -535,7 +535,7 @@ static void a_lost_session_is_known_by_its_words_too(void **state)
     }
 }
 
-/* ---- what it must not do ----------------------------------------------------------------------------------- */
+/* ---- what it must not do ----------------------------------------------------------------- */
 
 static void what_may_not_be_sent_is_not_sent(void **state)
 {

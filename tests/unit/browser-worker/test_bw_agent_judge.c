@@ -27,15 +27,15 @@ struct verdict {
 static struct bw_verdict judge(enum bw_verb verb, enum bw_ending ending, const struct heard *h)
 {
     const struct bw_heard heard = {
-        .verb        = verb,
-        .ending      = ending,
-        .status      = h->status,
-        .in_session  = h->in_session,
-        .body        = bytes_str(h->body),
-        .limits      = {.has_retry_after = h->retry_after_ms >= 0,
-                        .retry_after_ms  = h->retry_after_ms > 0 ? (uint64_t)h->retry_after_ms : 0},
-        .feature_402 = "feature|not in your plan",
-        .words       = "why",
+        .verb            = verb,
+        .ending          = ending,
+        .status          = h->status,
+        .in_session      = h->in_session,
+        .body            = bytes_str(h->body),
+        .has_retry_after = h->retry_after_ms >= 0,
+        .retry_after_ms  = h->retry_after_ms > 0 ? (uint64_t)h->retry_after_ms : 0,
+        .feature_402     = "feature|not in your plan",
+        .words           = "why",
     };
 
     return bw_agent_judge(bw_profile_find("multion"), &heard);
@@ -214,7 +214,7 @@ static void after_an_answer_an_unsafe_command_is_never_unsent(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof NOTHING / sizeof *NOTHING; i++) {
-        struct bw_verdict unsafe = bw_agent_verdict(NOTHING[i], CALL_RATE, REFUSED, ""),
+        struct bw_verdict unsafe = bw_agent_judge_own(NOTHING[i], CALL_RATE, REFUSED, ""),
                           read   = unsafe;
         bw_agent_judge_acted(&unsafe, EFFECT_UNSAFE);
         bw_agent_judge_acted(&read, EFFECT_READ);

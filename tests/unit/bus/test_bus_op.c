@@ -1,4 +1,5 @@
 /* Ops by themselves: turns, ends, deadlines, answers that come late or twice. */
+#include "base/fault.h"
 #include "bus_world.h"
 
 /* ---- turns ------------------------------------------------------------------------------------------ */
@@ -77,6 +78,43 @@ static void a_chain_goes_from_step_to_step(void **state)
     assert_true(world_run(w, world_is_set, &c.ended, WORLD_WAIT_MS));
     assert_int_equal(c.steps, 2);
     assert_int_equal(c.end.kind, ERR_NONE);
+}
+
+static struct err chain_over(struct bus_op *op, const struct bus_reply *r)
+{
+    return failed(r->err) ? r->err : bus_op_done(op);
+}
+
+static struct err chain_on(struct bus_op *op, const struct bus_reply *r)
+{
+    struct bus_out out = {.subject = "s.b"};
+
+    SELF(struct chain, PROBE_MAGIC, op)->steps++;
+    return failed(r->err) ? r->err : bus_publish(op, &out, NULL, chain_over);
+}
+
+/* The n-th send fails, for each n: the chain ends once, and says what happened. */
+static void whichever_send_fails_the_chain_ends_once(void **state)
+{
+    struct world *w    = *state;
+    struct bus_out out = {.subject = "s.a"};
+
+    world_stream(w, "S", "s.>", NULL);
+    for (unsigned n = 1;; n++) {
+        struct chain c = {0};
+
+        fault_arm(n);
+        bus_op_start(w->bus, &c.op, PROBE_MAGIC, "chain", 0, chain_end);
+        assert_false(failed(bus_publish(&c.op, &out, NULL, chain_on)));
+        assert_true(world_run(w, world_is_set, &c.ended, WORLD_WAIT_MS));
+        bool fired = fault_fired();
+        fault_arm(0);
+        assert_int_equal(c.end.kind, fired ? ERR_RETRY : ERR_NONE);
+        world_no_ops(w);
+        if (!fired)
+            break;
+        assert_in_range(n, 1, 2);
+    }
 }
 
 static struct err fails(struct bus_op *op, const struct bus_reply *r)
@@ -434,6 +472,7 @@ int main(void)
         TEST(no_answer_comes_inside_the_call),
         TEST(an_end_comes_in_a_later_turn),
         TEST(a_chain_goes_from_step_to_step),
+        TEST(whichever_send_fails_the_chain_ends_once),
         TEST(a_step_that_fails_ends_the_chain_whatever_it_called),
         TEST(a_step_that_calls_nothing_parks_the_op),
         TEST(a_wait_takes_as_long_as_it_says),

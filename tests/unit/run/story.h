@@ -32,7 +32,8 @@ static inline void story_begin(struct story *s, const char *flow_text)
 
     *s = (struct story){.now = 1000000, .wake = 1};
     run_fold_init(&s->fold);
-    if (failed(json_parse(&doc, bytes_str(flow_text), text, sizeof text)) || failed(flow_read(&s->flow, doc, "/flow", &why)))
+    if (failed(json_parse(&doc, bytes_str(flow_text), text, sizeof text)) ||
+        failed(flow_read(&s->flow, doc, "/flow", &why)))
         must(!"the story's flow is not valid");
     json_free(&doc);
 }
@@ -45,27 +46,60 @@ static inline void story_end(struct story *s)
 
 static inline struct entry story_entry(struct story *s, enum entry_kind kind)
 {
-    struct entry e = {.kind = kind, .wake = s->wake, .token = s->token, .worker = "w1", .seq = ++s->seq, .stored_ms = s->now};
+    struct entry e = {.kind      = kind,
+                      .wake      = s->wake,
+                      .token     = s->token,
+                      .worker    = "w1",
+                      .seq       = ++s->seq,
+                      .stored_ms = s->now};
 
-    e.session = (struct entry_session){.session = "", .upstream = "", .endpoint = "", .remote_id = "", .step = "", .why = ""};
-    e.step    = (struct entry_step){.step = "", .code = "", .note = "", .upstream = "", .endpoint = "", .url = "", .milestone = "",
-                                    .go_to = "", .branch = "", .session = "", .detail = "", .key = ""};
-    e.end     = (struct entry_end){.code = "", .reason = "", .detail = "", .step = "", .session = ""};
+    e.session = (struct entry_session){
+        .session = "", .upstream = "", .endpoint = "", .remote_id = "", .step = "", .why = ""};
+    e.step = (struct entry_step){.step      = "",
+                                 .code      = "",
+                                 .note      = "",
+                                 .upstream  = "",
+                                 .endpoint  = "",
+                                 .url       = "",
+                                 .milestone = "",
+                                 .go_to     = "",
+                                 .branch    = "",
+                                 .session   = "",
+                                 .detail    = "",
+                                 .key       = ""};
+    e.end =
+        (struct entry_end){.code = "", .reason = "", .detail = "", .step = "", .session = ""};
     e.waiting = (struct entry_waiting){.step = "", .upstream = "", .lock = "", .why = ""};
     e.mail    = (struct entry_mail){.by = "", .name = "", .id = "", .reason = "", .child = ""};
     e.lease.why = "";
     return e;
 }
 
-static inline void story_add(struct story *s, struct entry e) { run_fold_add(&s->fold, &e); }
+static inline void story_add(struct story *s, struct entry e)
+{
+    run_fold_add(&s->fold, &e);
+}
 
 static inline void story_plan(struct story *s)
 {
     struct entry e = story_entry(s, ENTRY_PLAN);
 
-    e.plan = (struct entry_plan){.tenant = "acme", .run = "01ARZ3NDEKTSV4RRFFQ69G5FAV", .flow_name = "f", .key = "", .lane = "standard",
-                                 .pool = "default", .lock = "", .upstream = "sim", .session = "", .begin = "", .parent = "", .root = "",
-                                 .replay_of = "", .body_sha = "", .trace = "", .timeout_ms = 3600000};
+    e.plan = (struct entry_plan){.tenant     = "acme",
+                                 .run        = "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+                                 .flow_name  = "f",
+                                 .key        = "",
+                                 .lane       = "standard",
+                                 .pool       = "default",
+                                 .lock       = "",
+                                 .upstream   = "sim",
+                                 .session    = "",
+                                 .begin      = "",
+                                 .parent     = "",
+                                 .root       = "",
+                                 .replay_of  = "",
+                                 .body_sha   = "",
+                                 .trace      = "",
+                                 .timeout_ms = 3600000};
     story_add(s, e);
 }
 
@@ -110,9 +144,10 @@ static inline void story_intent(struct story *s, const char *step)
     story_add(s, e);
 }
 
-static inline void story_outcome(struct story *s, const char *step, enum entry_result result, bool final)
+static inline void story_outcome(struct story *s, const char *step, enum entry_result result,
+                                 bool final)
 {
-    struct entry e = story_entry(s, ENTRY_OUTCOME);
+    struct entry e            = story_entry(s, ENTRY_OUTCOME);
     const struct flow_step *f = flow_find(s->flow, step);
 
     e.step.step    = step;
@@ -123,7 +158,8 @@ static inline void story_outcome(struct story *s, const char *step, enum entry_r
     story_add(s, e);
 }
 
-static inline void story_wait(struct story *s, enum entry_on on, uint64_t due_ms, const char *step)
+static inline void story_wait(struct story *s, enum entry_on on, uint64_t due_ms,
+                              const char *step)
 {
     struct entry e = story_entry(s, ENTRY_WAITING);
 

@@ -2,10 +2,11 @@
 
 #include <cmocka.h>
 
-static const char FLOW[] = "{\"upstream\":\"sim\",\"steps\":["
-                           "{\"id\":\"open\",\"open\":{\"url\":\"https://shop.example/\"}},"
-                           "{\"id\":\"look\",\"effect\":\"read\",\"browse\":{\"cmd\":\"look\"}},"
-                           "{\"id\":\"order\",\"browse\":{\"cmd\":\"order\"}}]}";
+static const char FLOW[] =
+    "{\"upstream\":\"sim\",\"steps\":["
+    "{\"id\":\"open\",\"open\":{\"url\":\"https://shop.example/\"}},"
+    "{\"id\":\"look\",\"effect\":\"read\",\"browse\":{\"cmd\":\"look\"}},"
+    "{\"id\":\"order\",\"browse\":{\"cmd\":\"order\"}}]}";
 
 static struct story s;
 
@@ -73,9 +74,9 @@ static void an_entry_of_a_stale_lease_counts_for_nothing(void **state)
     story_plan(&s);
     story_lease(&s, 7);
     story_lease(&s, 8);
-    stale             = story_entry(&s, ENTRY_END);
-    stale.token       = 7;
-    stale.end.status  = STATUS_FAILED;
+    stale            = story_entry(&s, ENTRY_END);
+    stale.token      = 7;
+    stale.end.status = STATUS_FAILED;
     story_add(&s, stale);
     assert_int_equal(s.fold.phase, RUN_LEASED);
     assert_int_equal(s.fold.last_seq, stale.seq); /* but it is there, and CAS must expect it */
@@ -161,9 +162,21 @@ static void any_sequence_gives_a_state(void **state)
             random         = random * 6364136223846793005u + 1442695040888963407u;
             t.token        = 1 + (random >> 40) % 3;
             struct entry e = story_entry(&t, (enum entry_kind)((random >> 33) % ENTRY_KINDS));
-            e.plan         = (struct entry_plan){.tenant = "a", .run = "r", .flow_name = "f", .key = "", .lane = "", .pool = "", .lock = "",
-                                                 .upstream = "", .session = "", .begin = "", .parent = "", .root = "", .replay_of = "",
-                                                 .body_sha = "", .trace = ""};
+            e.plan         = (struct entry_plan){.tenant    = "a",
+                                                 .run       = "r",
+                                                 .flow_name = "f",
+                                                 .key       = "",
+                                                 .lane      = "",
+                                                 .pool      = "",
+                                                 .lock      = "",
+                                                 .upstream  = "",
+                                                 .session   = "",
+                                                 .begin     = "",
+                                                 .parent    = "",
+                                                 .root      = "",
+                                                 .replay_of = "",
+                                                 .body_sha  = "",
+                                                 .trace     = ""};
             e.step.step    = steps[(random >> 20) % 4];
             e.step.result  = (enum entry_result)((random >> 10) % RESULTS);
             e.step.final   = (random >> 5) & 1;

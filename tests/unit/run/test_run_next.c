@@ -2,12 +2,14 @@
 
 #include <cmocka.h>
 
-static const char FLOW[] = "{\"upstream\":\"sim\",\"steps\":["
-                           "{\"id\":\"open\",\"open\":{\"url\":\"https://shop.example/\"}},"
-                           "{\"id\":\"login\",\"setup\":true,\"effect\":\"idempotent\",\"browse\":{\"cmd\":\"log in\"}},"
-                           "{\"id\":\"order\",\"browse\":{\"cmd\":\"order\"},\"on\":{\"indeterminate\":\"look\"}},"
-                           "{\"id\":\"look\",\"effect\":\"read\",\"browse\":{\"cmd\":\"look\"}},"
-                           "{\"id\":\"close\",\"close\":{}}]}";
+static const char FLOW[] =
+    "{\"upstream\":\"sim\",\"steps\":["
+    "{\"id\":\"open\",\"open\":{\"url\":\"https://shop.example/\"}},"
+    "{\"id\":\"login\",\"setup\":true,\"effect\":\"idempotent\",\"browse\":{\"cmd\":\"log "
+    "in\"}},"
+    "{\"id\":\"order\",\"browse\":{\"cmd\":\"order\"},\"on\":{\"indeterminate\":\"look\"}},"
+    "{\"id\":\"look\",\"effect\":\"read\",\"browse\":{\"cmd\":\"look\"}},"
+    "{\"id\":\"close\",\"close\":{}}]}";
 
 static struct story s;
 
@@ -151,9 +153,9 @@ static void the_checking_step_gets_a_new_session_and_its_login(void **state)
     story_intent(&s, "order");
     story_lease(&s, 8);
     story_close(&s, RESULT_OK, "");
-    settled            = story_entry(&s, ENTRY_OUTCOME);
-    settled.step.step  = "order";
-    settled.step.final = true;
+    settled             = story_entry(&s, ENTRY_OUTCOME);
+    settled.step.step   = "order";
+    settled.step.final  = true;
     settled.step.result = RESULT_INDETERMINATE;
     settled.step.go_to  = "look";
     settled.step.effect = EFFECT_UNSAFE;
@@ -172,8 +174,8 @@ static void the_checking_step_gets_a_new_session_and_its_login(void **state)
     move = story_next(&s);
     assert_step(move, MOVE_STEP, "login");
     assert_true(move.setup);
-    again           = story_entry(&s, ENTRY_OUTCOME);
-    again.step.step = "login";
+    again             = story_entry(&s, ENTRY_OUTCOME);
+    again.step.step   = "login";
     again.step.result = RESULT_OK;
     again.step.final  = true;
     again.step.setup  = true;
