@@ -126,27 +126,21 @@ void bw_expand_string(struct bw_run *run, const char *text, const struct json *s
     bw_expand(run, run->expanding.box, scope, then);
 }
 
-/* `expect` and the like: the whole text is one expression, with or without `${}`; what `.` is may be the step's outcome,
-   then the program is led there, and $input, $steps … stay bound to the scope around it. */
+/* `expect` and the like: the whole text is one expression, with or without `${}`; the member "." of the scope is what `.` means. */
 void bw_expand_text(struct bw_run *run, const char *text, const struct json *scope,
                     const struct json *this_outcome, bw_expand_fn *then)
 {
-    const char *at               = text;
-    size_t len                   = strlen(text);
-    AUTO(mem_free) char *program = NULL;
+    const char *at    = text;
+    size_t len        = strlen(text);
+    struct json *box  = json_new_object(),
+                *wide = this_outcome ? json_copy(scope) : json_ref(scope);
 
     (void)json_expr_whole(text, &at, &len);
-    struct json *box = json_new_object();
-    if (this_outcome) {
-        struct json *wide = json_copy(scope);
-        json_set(wide, "this", json_ref(this_outcome));
-        json_set(box, "scope", wide);
-        program = mem_printf("${.this | (%.*s)}", (int)len, at);
-    } else {
-        json_set(box, "scope", json_ref(scope));
-        program = mem_printf("${%.*s}", (int)len, at);
-    }
-    json_set(box, "text", json_new_str(program));
+    AUTO(mem_free) char *whole = mem_printf("${%.*s}", (int)len, at);
+    if (this_outcome)
+        json_set(wide, ".", json_ref(this_outcome));
+    json_set(box, "scope", wide);
+    json_set(box, "text", json_new_str(whole));
     run->expanding.box = box;
     bw_expand(run, json_get(box, "text"), json_get(box, "scope"), then);
 }

@@ -1,0 +1,52 @@
+/* All there is. The first 24 stand in category.html as they are; category.js adds the others when somebody scrolls. */
+var PRODUCTS = [
+    {"sku": "TS-001", "name": "Linen shirt", "price": 12.99, "colour": "red", "material": "Linen", "sizes": ["S", "M", "L"], "care": "Machine wash at 30 °C", "since": "2026-01-01", "isNew": true},
+    {"sku": "TS-002", "name": "Cotton tee", "price": 1299.0, "colour": "sand", "material": "Cotton", "sizes": ["XS", "S", "M", "L", "XL"], "care": "Wash by hand, dry flat", "since": "2026-02-04", "isNew": false},
+    {"sku": "TS-003", "name": "Wool jumper", "price": 25.99, "colour": "white", "material": "Wool", "sizes": ["M", "L"], "care": "Dry clean only", "since": "2026-03-07", "isNew": false},
+    {"sku": "TS-004", "name": "Denim jacket", "price": 30.99, "colour": "black", "material": "Cotton denim", "sizes": ["36", "38", "40", "42"], "care": "Wipe with a damp cloth", "since": "2026-04-10", "isNew": false},
+    {"sku": "TS-005", "name": "Silk scarf", "price": 38.99, "colour": "blue", "material": "Silk", "sizes": ["one size"], "care": "Machine wash at 30 °C", "since": "2026-05-13", "isNew": false},
+    {"sku": "TS-006", "name": "Canvas bag", "price": 46.99, "colour": "green", "material": "Canvas", "sizes": ["S", "M", "L"], "care": "Wash by hand, dry flat", "since": "2026-06-16", "isNew": false},
+    {"sku": "TS-007", "name": "Corduroy trousers", "price": 51.99, "colour": "red", "material": "Cotton corduroy", "sizes": ["XS", "S", "M", "L", "XL"], "care": "Dry clean only", "since": "2026-07-19", "isNew": false},
+    {"sku": "TS-008", "name": "Rain coat", "price": 59.99, "colour": "sand", "material": "Recycled polyester", "sizes": ["M", "L"], "care": "Wipe with a damp cloth", "since": "2026-08-22", "isNew": true},
+    {"sku": "TS-009", "name": "Leather belt", "price": 27.5, "colour": "white", "material": "Leather", "sizes": ["36", "38", "40", "42"], "care": "Machine wash at 30 °C", "since": "2026-09-25", "isNew": false},
+    {"sku": "TS-010", "name": "Cashmere coat", "price": 1299.0, "colour": "black", "material": "Cashmere", "sizes": ["one size"], "care": "Wash by hand, dry flat", "since": "2026-01-28", "isNew": false},
+    {"sku": "TS-011", "name": "Hemp shorts", "price": 20.99, "colour": "blue", "material": "Hemp", "sizes": ["S", "M", "L"], "care": "Dry clean only", "since": "2026-02-03", "isNew": false},
+    {"sku": "TS-012", "name": "Linen shirt", "price": 28.99, "colour": "blue", "material": "Linen", "sizes": ["XS", "S", "M", "L", "XL"], "care": "Wipe with a damp cloth", "since": "2026-03-06", "isNew": false},
+    {"sku": "TS-013", "name": "Cotton tee", "price": 33.99, "colour": "green", "material": "Cotton", "sizes": ["M", "L"], "care": "Machine wash at 30 °C", "since": "2026-04-09", "isNew": false},
+    {"sku": "TS-014", "name": "Wool jumper", "price": 41.99, "colour": "red", "material": "Wool", "sizes": ["36", "38", "40", "42"], "care": "Wash by hand, dry flat", "since": "2026-05-12", "isNew": false},
+    {"sku": "TS-015", "name": "Denim jacket", "price": 49.99, "colour": "sand", "material": "Cotton denim", "sizes": ["one size"], "care": "Dry clean only", "since": "2026-06-15", "isNew": true},
+    {"sku": "TS-016", "name": "Silk scarf", "price": 54.99, "colour": "white", "material": "Silk", "sizes": ["S", "M", "L"], "care": "Wipe with a damp cloth", "since": "2026-07-18", "isNew": false},
+    {"sku": "TS-017", "name": "Canvas bag", "price": 62.99, "colour": "black", "material": "Canvas", "sizes": ["XS", "S", "M", "L", "XL"], "care": "Machine wash at 30 °C", "since": "2026-08-21", "isNew": false},
+    {"sku": "TS-018", "name": "Corduroy trousers", "price": 70.99, "colour": "blue", "material": "Cotton corduroy", "sizes": ["M", "L"], "care": "Wash by hand, dry flat", "since": "2026-09-24", "isNew": false},
+    {"sku": "TS-019", "name": "Rain coat", "price": 15.99, "colour": "green", "material": "Recycled polyester", "sizes": ["36", "38", "40", "42"], "care": "Dry clean only", "since": "2026-01-27", "isNew": false},
+    {"sku": "TS-020", "name": "Leather belt", "price": 38.5, "colour": "red", "material": "Leather", "sizes": ["one size"], "care": "Wipe with a damp cloth", "since": "2026-02-02", "isNew": false},
+    {"sku": "TS-021", "name": "Cashmere coat", "price": 1349.5, "colour": "sand", "material": "Cashmere", "sizes": ["S", "M", "L"], "care": "Machine wash at 30 °C", "since": "2026-03-05", "isNew": false},
+    {"sku": "TS-022", "name": "Hemp shorts", "price": 36.99, "colour": "white", "material": "Hemp", "sizes": ["XS", "S", "M", "L", "XL"], "care": "Wash by hand, dry flat", "since": "2026-04-08", "isNew": true},
+    {"sku": "TS-023", "name": "Linen shirt", "price": 44.99, "colour": "white", "material": "Linen", "sizes": ["M", "L"], "care": "Dry clean only", "since": "2026-05-11", "isNew": false},
+    {"sku": "TS-024", "name": "Cotton tee", "price": 52.99, "colour": "black", "material": "Cotton", "sizes": ["36", "38", "40", "42"], "care": "Wipe with a damp cloth", "since": "2026-06-14", "isNew": false},
+    {"sku": "TS-025", "name": "Wool jumper", "price": 57.99, "colour": "blue", "material": "Wool", "sizes": ["one size"], "care": "Machine wash at 30 °C", "since": "2026-07-17", "isNew": false},
+    {"sku": "TS-026", "name": "Denim jacket", "price": 65.99, "colour": "green", "material": "Cotton denim", "sizes": ["S", "M", "L"], "care": "Wash by hand, dry flat", "since": "2026-08-20", "isNew": false},
+    {"sku": "TS-027", "name": "Silk scarf", "price": 13.99, "colour": "red", "material": "Silk", "sizes": ["XS", "S", "M", "L", "XL"], "care": "Dry clean only", "since": "2026-09-23", "isNew": false},
+    {"sku": "TS-028", "name": "Canvas bag", "price": 18.99, "colour": "sand", "material": "Canvas", "sizes": ["M", "L"], "care": "Wipe with a damp cloth", "since": "2026-01-26", "isNew": false},
+    {"sku": "TS-029", "name": "Corduroy trousers", "price": 26.99, "colour": "white", "material": "Cotton corduroy", "sizes": ["36", "38", "40", "42"], "care": "Machine wash at 30 °C", "since": "2026-02-01", "isNew": true},
+    {"sku": "TS-030", "name": "Rain coat", "price": 34.99, "colour": "black", "material": "Recycled polyester", "sizes": ["one size"], "care": "Wash by hand, dry flat", "since": "2026-03-04", "isNew": false},
+    {"sku": "TS-031", "name": "Leather belt", "price": 49.5, "colour": "blue", "material": "Leather", "sizes": ["S", "M", "L"], "care": "Dry clean only", "since": "2026-04-07", "isNew": false},
+    {"sku": "TS-032", "name": "Cashmere coat", "price": 1400.0, "colour": "green", "material": "Cashmere", "sizes": ["XS", "S", "M", "L", "XL"], "care": "Wipe with a damp cloth", "since": "2026-05-10", "isNew": false},
+    {"sku": "TS-033", "name": "Hemp shorts", "price": 55.99, "colour": "red", "material": "Hemp", "sizes": ["M", "L"], "care": "Machine wash at 30 °C", "since": "2026-06-13", "isNew": false},
+    {"sku": "TS-034", "name": "Linen shirt", "price": 60.99, "colour": "red", "material": "Linen", "sizes": ["36", "38", "40", "42"], "care": "Wash by hand, dry flat", "since": "2026-07-16", "isNew": false},
+    {"sku": "TS-035", "name": "Cotton tee", "price": 68.99, "colour": "sand", "material": "Cotton", "sizes": ["one size"], "care": "Dry clean only", "since": "2026-08-19", "isNew": false},
+    {"sku": "TS-036", "name": "Wool jumper", "price": 16.99, "colour": "white", "material": "Wool", "sizes": ["S", "M", "L"], "care": "Wipe with a damp cloth", "since": "2026-09-22", "isNew": true},
+    {"sku": "TS-037", "name": "Denim jacket", "price": 21.99, "colour": "black", "material": "Cotton denim", "sizes": ["XS", "S", "M", "L", "XL"], "care": "Machine wash at 30 °C", "since": "2026-01-25", "isNew": false},
+    {"sku": "TS-038", "name": "Silk scarf", "price": 29.99, "colour": "blue", "material": "Silk", "sizes": ["M", "L"], "care": "Wash by hand, dry flat", "since": "2026-02-28", "isNew": false},
+    {"sku": "TS-039", "name": "Canvas bag", "price": 37.99, "colour": "green", "material": "Canvas", "sizes": ["36", "38", "40", "42"], "care": "Dry clean only", "since": "2026-03-03", "isNew": false},
+    {"sku": "TS-040", "name": "Corduroy trousers", "price": 42.99, "colour": "red", "material": "Cotton corduroy", "sizes": ["one size"], "care": "Wipe with a damp cloth", "since": "2026-04-06", "isNew": false},
+    {"sku": "TS-041", "name": "Rain coat", "price": 50.99, "colour": "sand", "material": "Recycled polyester", "sizes": ["S", "M", "L"], "care": "Machine wash at 30 °C", "since": "2026-05-09", "isNew": false},
+    {"sku": "TS-042", "name": "Leather belt", "price": 60.5, "colour": "white", "material": "Leather", "sizes": ["XS", "S", "M", "L", "XL"], "care": "Wash by hand, dry flat", "since": "2026-06-12", "isNew": false},
+    {"sku": "TS-043", "name": "Cashmere coat", "price": 1450.5, "colour": "black", "material": "Cashmere", "sizes": ["M", "L"], "care": "Dry clean only", "since": "2026-07-15", "isNew": true},
+    {"sku": "TS-044", "name": "Hemp shorts", "price": 11.99, "colour": "blue", "material": "Hemp", "sizes": ["36", "38", "40", "42"], "care": "Wipe with a damp cloth", "since": "2026-08-18", "isNew": false}
+];
+
+function money(n) {
+    var text = n.toFixed(2).replace(/\B(?=(\d{3})+\.)/g, ',');
+    return n < 1000 ? '$' + text : text;
+}
