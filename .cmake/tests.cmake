@@ -74,6 +74,15 @@ function(service_test file label)
   run_test(${t} ${label} 300 ${t})
 endfunction()
 
+# nats_test(FILE): a service's part against a real nats-server
+function(nats_test file)
+  name_of(of name ${file})
+  string(REGEX REPLACE "^nats_" "" name ${name})
+  set(t service.${of}.${name})
+  test_program(${t} ${file} ${of} support ${ALL_ROOMS} PkgConfig::UV PkgConfig::JANSSON PkgConfig::CMOCKA)
+  run_test(${t} service 300 ${t})
+endfunction()
+
 # system_test(FILE LABEL SECONDS)
 function(system_test file label seconds)
   name_of(of name ${file})

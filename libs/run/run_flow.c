@@ -853,3 +853,11 @@ const struct flow_step *flow_restart_before(const struct flow *flow,
             return &flow->steps[i];
     return NULL;
 }
+
+const char *run_flow_token(const char *flow_name, char *at, size_t size)
+{
+    size_t len = strcspn(flow_name, "@");
+
+    str_copy_n(at, size, flow_name, len);
+    return at;
+}

@@ -97,4 +97,7 @@ const struct flow_step *flow_open_before(const struct flow *flow, const struct f
 const struct flow_step *flow_restart_before(const struct flow *flow,
                                             const struct flow_step *step);
 
+/* The token of a flow in subjects: the name without its version ("hn_titles@3" -> "hn_titles"). */
+const char *run_flow_token(const char *flow_name, char *at, size_t size);
+
 #endif

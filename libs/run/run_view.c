@@ -2,13 +2,9 @@
 
 #include <string.h>
 
-#include "base/id.h"
 #include "base/mem.h"
-#include "base/sha256.h"
 #include "base/str.h"
 #include "problem/problem.h"
-#include "wire/subject.h"
-#include "wire/wire_ticket.h"
 
 /* ---- small builders --------------------------------------------------------------------------------- */
 
@@ -312,85 +308,4 @@ struct json *run_scope(const struct run_fold *f)
     json_set(scope, "run", run);
     json_set(scope, "item", json_new_null());
     return scope;
-}
-
-/* ---- ids, digests, tickets ------------------------------------------------------------------------------------ */
-
-const char *run_flow_token(const char *flow_name, char *at, size_t size)
-{
-    size_t len = strcspn(flow_name, "@");
-
-    str_copy_n(at, size, flow_name, len);
-    return at;
-}
-
-void run_body_sha(const char *tenant, const struct json *request, char ret[65])
-{
-    static const char *const key_fields[] = {"key", "job_id"};
-    struct json *copy                     = json_copy(request);
-    struct buf text;
-    uint8_t digest[32];
-
-    for (size_t i = 0; i < 2; i++)
-        json_unset(copy, key_fields[i]);
-    buf_init(&text, 4 << 20);
-    json_print_sorted(copy, &text);
-    struct sha256 *sha = sha256_new();
-    sha256_add(sha, tenant, strlen(tenant) + 1);
-    sha256_add(sha, text.at, text.len);
-    sha256_end(&sha, digest);
-    for (size_t i = 0; i < 32; i++)
-        str_format(ret + 2 * i, 3, "%02x", digest[i]);
-    buf_deinit(&text);
-    json_free(&copy);
-}
-
-void run_id_for(const char *tenant, const char *key, int64_t wall_ms, char *ret)
-{
-    uint8_t digest[32];
-
-    if (!key || !*key) {
-        id_new(wall_ms, ret);
-        return;
-    }
-    struct sha256 *sha = sha256_new();
-    sha256_add(sha, tenant, strlen(tenant) + 1);
-    sha256_add(sha, key, strlen(key));
-    sha256_end(&sha, digest);
-    id_derive(digest, ret);
-}
-
-static uint64_t after_ms(int64_t at_ms, int64_t now_ms)
-{
-    if (at_ms == INT64_MAX)
-        return 0;
-    return at_ms > now_ms ? (uint64_t)(at_ms - now_ms) : 1; /* 0 would mean none */
-}
-
-void run_ticket(const struct run_fold *f, int cause, uint64_t cause_seq, int64_t now_wall_ms,
-                struct ticket *ret)
-{
-    struct ticket t = {.wake      = f->wake,
-                       .cause     = (enum ticket_cause)cause,
-                       .cause_seq = cause_seq,
-                       .plan_seq  = f->plan_seq};
-    int64_t due = run_due_ms(f), deadline = run_deadline_ms(f);
-
-    str_copy(t.run, sizeof t.run, f->plan.run);
-    str_copy(t.tenant, sizeof t.tenant, f->plan.tenant);
-    run_flow_token(f->plan.flow_name, t.flow, sizeof t.flow);
-    str_copy(t.pool, sizeof t.pool, f->plan.pool);
-    t.lane = lane_of(f->plan.lane);
-    if (t.lane == LANE_NONE)
-        t.lane = LANE_STANDARD;
-    str_copy(t.lock, sizeof t.lock, f->plan.lock);
-    str_copy(t.upstream, sizeof t.upstream, f->plan.upstream);
-    str_copy(t.session, sizeof t.session, f->plan.session);
-    str_copy(t.parent_run, sizeof t.parent_run, f->plan.parent);
-    if (due > deadline)
-        due = deadline;
-    t.due_after_ms      = due > now_wall_ms ? (uint64_t)(due - now_wall_ms) : 0;
-    t.start_within_ms   = f->leases ? 0 : after_ms(run_start_by_ms(f), now_wall_ms);
-    t.deadline_after_ms = after_ms(deadline, now_wall_ms);
-    *ret                = t;
 }

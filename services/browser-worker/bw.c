@@ -48,7 +48,7 @@ void bw_room(struct bw *bw)
     if (bw->over)
         return;
     size_t free_slots = bw->held < bw->config->slots ? bw->config->slots - bw->held : 0;
-    bool pull = bw->pulling && !svc_draining(bw->svc) && bw_upstreams_ready(bw->upstreams);
+    bool pull = bw->pulling && !svc_draining(bw->svc) && bw_upstream_ready(bw->upstreams);
 
     if (bw->consumer)
         bus_consumer_room(bw->consumer, pull ? (uint32_t)free_slots : 0);
@@ -162,7 +162,7 @@ uint64_t bw_tick(void *self, uint64_t now)
         bw_room(bw);
         bw->status_dirty = false;
     }
-    uint64_t reap = bw_reaper_tick(bw->reaper, now);
+    uint64_t reap = bw_reap_tick(bw->reaper, now);
     uint64_t next = bw->beat_at < bw->status_at ? bw->beat_at : bw->status_at;
     if (!bw->pulling && next > now + 50)
         next = now + 50;
@@ -224,9 +224,9 @@ struct bw *bw_new(struct svc *svc, const struct bw_config *config)
         die(1, "browser-worker: cannot start the HTTP client");
     bw->drivers   = (struct bw_drivers){svc_loop(svc), bw->http};
     bw->eval      = bw_eval_new(svc_loop(svc), NULL, config->eval_ms, EVAL_CHILDREN);
-    bw->permits   = bw_permits_new(bw->bus);
-    bw->upstreams = bw_upstreams_new(bw->bus);
-    bw->reaper    = bw_reaper_new(bw);
+    bw->permits   = bw_permit_new(bw->bus);
+    bw->upstreams = bw_upstream_new(bw->bus);
+    bw->reaper    = bw_reap_new(bw);
     bus_op_start(bw->bus, &bw->info, INFO_MAGIC, "lease-time", 0, info_end);
     bus_on_state(bw->bus, on_state, bw);
     svc_metrics(svc, METRICS, sizeof METRICS / sizeof *METRICS, &bw->metrics, before_metrics,
@@ -271,7 +271,7 @@ bool bw_drained(void *self)
 {
     const struct bw *bw = self;
 
-    return bw->held == 0 && bw_permits_pending(bw->permits) == 0;
+    return bw->held == 0 && bw_permit_pending(bw->permits) == 0;
 }
 
 void bw_stop(struct bw *bw)
@@ -279,9 +279,9 @@ void bw_stop(struct bw *bw)
     bw->over = true;
     LIST_EACH_SAFE(&bw->all, it)
     bw_run_drop(LIST_OWNER(it, struct bw_run, link), "this process ends");
-    bw_reaper_free(&bw->reaper);
-    bw_upstreams_free(&bw->upstreams);
-    bw_permits_free(&bw->permits);
+    bw_reap_free(&bw->reaper);
+    bw_upstream_free(&bw->upstreams);
+    bw_permit_free(&bw->permits);
     bw_eval_free(&bw->eval);
     http_free(&bw->http);
     bus_consumer_free(&bw->consumer);

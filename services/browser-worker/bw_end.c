@@ -12,6 +12,7 @@
 #include "bw_step.h"
 #include "problem/problem.h"
 #include "run/run_end.h"
+#include "run/run_ticket.h"
 #include "run/run_view.h"
 
 enum { RESULT_INLINE_MAX = 256 * 1024, RESULT_MAX = 800 * 1024 };

@@ -47,7 +47,7 @@ struct report {
 
 /* ---- life -------------------------------------------------------------------------------- */
 
-struct bw_permits *bw_permits_new(struct bus *bus)
+struct bw_permits *bw_permit_new(struct bus *bus)
 {
     struct bw_permits *permits = mem_new(struct bw_permits);
 
@@ -61,7 +61,7 @@ static void free_when_over(struct bw_permits *permits)
         mem_free(&permits);
 }
 
-void bw_permits_free(struct bw_permits **slot)
+void bw_permit_free(struct bw_permits **slot)
 {
     struct bw_permits *permits = take(slot);
 
@@ -71,7 +71,7 @@ void bw_permits_free(struct bw_permits **slot)
     free_when_over(permits);
 }
 
-size_t bw_permits_pending(const struct bw_permits *permits)
+size_t bw_permit_pending(const struct bw_permits *permits)
 {
     return permits->reports + permits->dropped;
 }

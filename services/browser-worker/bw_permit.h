@@ -45,8 +45,8 @@ struct bw_permit_answer {
 typedef void bw_permit_fn(void *self, const struct bw_permit_answer *answer);
 
 struct bw_permits;
-struct bw_permits *bw_permits_new(struct bus *bus);
-void bw_permits_free(struct bw_permits **permits);
+struct bw_permits *bw_permit_new(struct bus *bus);
+void bw_permit_free(struct bw_permits **permits);
 
 /* Fills `permit` when granted; asks again by itself (same id) while no limiter answers, until
  * wait_ms is over. */
@@ -78,6 +78,6 @@ void bw_permit_session_gone(struct bw_permits *permits, const char *upstream,
                             const char *session);
 
 /* Reports that are not confirmed yet: a drain waits for them. */
-size_t bw_permits_pending(const struct bw_permits *permits);
+size_t bw_permit_pending(const struct bw_permits *permits);
 
 #endif

@@ -567,11 +567,11 @@ static struct err begin(struct bus_op *op, const struct bus_reply *reply)
     return next_record(r);
 }
 
-uint64_t bw_reaper_tick(struct bw_reaper *r, uint64_t now)
+uint64_t bw_reap_tick(struct bw_reaper *r, uint64_t now)
 {
     if (r->sweeping)
         return UINT64_MAX;
-    if (!our_turn(r) || !r->caught_up || !bw_upstreams_ready(r->bw->upstreams) ||
+    if (!our_turn(r) || !r->caught_up || !bw_upstream_ready(r->bw->upstreams) ||
         !svc_ready(r->bw->svc))
         return now + LOOK_MS;
     if (now < r->due_at)
@@ -596,7 +596,7 @@ static void reap_end(struct bus_op *op, struct err e)
     mem_free(&r);
 }
 
-struct bw_reaper *bw_reaper_new(struct bw *bw)
+struct bw_reaper *bw_reap_new(struct bw *bw)
 {
     struct bw_reaper *r                   = mem_new(struct bw_reaper);
     const struct svc_leader_events events = {.self = r};
@@ -617,7 +617,7 @@ struct bw_reaper *bw_reaper_new(struct bw *bw)
     return r;
 }
 
-void bw_reaper_free(struct bw_reaper **slot)
+void bw_reap_free(struct bw_reaper **slot)
 {
     struct bw_reaper *r = take(slot);
 

@@ -15,10 +15,10 @@
 struct bw;
 struct bw_reaper;
 
-struct bw_reaper *bw_reaper_new(struct bw *bw);
-void bw_reaper_free(struct bw_reaper **reaper);
+struct bw_reaper *bw_reap_new(struct bw *bw);
+void bw_reap_free(struct bw_reaper **reaper);
 
 /* The next instant it cares about (monotonic ms). */
-uint64_t bw_reaper_tick(struct bw_reaper *reaper, uint64_t now);
+uint64_t bw_reap_tick(struct bw_reaper *reaper, uint64_t now);
 
 #endif

@@ -10,7 +10,8 @@
 #include "json/json.h"
 
 /* {"row":css|null,"fields":[{"name","css","attribute","type"}…]}: what the page's script is given.  REJECT with why. */
-MUST_USE struct err bw_select_read(const struct json *select, struct json **ret, char *why, size_t why_size);
+MUST_USE struct err bw_select_read(const struct json *select, struct json **ret, char *why,
+                                   size_t why_size);
 
 /* The script: one expression of a function body that answers {"rows":[…]} from such a spec, at most `max` rows. */
 extern const char bw_select_script[];

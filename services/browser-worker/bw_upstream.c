@@ -164,7 +164,7 @@ static void on_anew(void *self)
     forget_all(all);
 }
 
-struct bw_upstreams *bw_upstreams_new(struct bus *bus)
+struct bw_upstreams *bw_upstream_new(struct bus *bus)
 {
     struct bw_upstreams *all       = mem_new(struct bw_upstreams);
     const struct bus_follow follow = {.stream           = "KV_" BUCKET_UPSTREAMS,
@@ -181,7 +181,7 @@ struct bw_upstreams *bw_upstreams_new(struct bus *bus)
     return all;
 }
 
-void bw_upstreams_free(struct bw_upstreams **slot)
+void bw_upstream_free(struct bw_upstreams **slot)
 {
     struct bw_upstreams *all = take(slot);
 
@@ -193,7 +193,7 @@ void bw_upstreams_free(struct bw_upstreams **slot)
     mem_free(&all);
 }
 
-bool bw_upstreams_ready(const struct bw_upstreams *all)
+bool bw_upstream_ready(const struct bw_upstreams *all)
 {
     return all->ready;
 }

@@ -12,11 +12,11 @@
 
 struct bw_upstreams;
 
-struct bw_upstreams *bw_upstreams_new(struct bus *bus);
-void bw_upstreams_free(struct bw_upstreams **upstreams);
+struct bw_upstreams *bw_upstream_new(struct bus *bus);
+void bw_upstream_free(struct bw_upstreams **upstreams);
 
 /* All values that were there are read. */
-bool bw_upstreams_ready(const struct bw_upstreams *upstreams);
+bool bw_upstream_ready(const struct bw_upstreams *upstreams);
 
 /* NULL: not known.  Valid until the next turn: copy what is kept. */
 const struct bw_upstream *bw_upstream_find(const struct bw_upstreams *upstreams,

@@ -62,8 +62,9 @@ static void release(struct bw_call *c)
 static void answer(struct bw_call *c)
 {
     static const char *const paths[] = {
-        [BW_OPEN] = "/session",        [BW_BROWSE] = "/actions", [BW_RETRIEVE] = "/execute", [BW_CLOSE] = "/session",
-        [BW_LIST] = "/sessions",       [BW_TOUCH] = "/timeouts", [BW_SCREENSHOT] = "/screenshot"};
+        [BW_OPEN] = "/session",         [BW_BROWSE] = "/actions", [BW_RETRIEVE] = "/execute",
+        [BW_CLOSE] = "/session",        [BW_LIST] = "/sessions",  [BW_TOUCH] = "/timeouts",
+        [BW_SCREENSHOT] = "/screenshot"};
     bool opened              = c->verb == BW_OPEN && *c->session;
     const struct bw_answer a = {.fate          = c->fate,
                                 .call_class    = c->call_class,
@@ -113,8 +114,10 @@ void wd_fail(struct bw_call *c, enum call_fate fate, const char *code, const cha
         fate = CALL_UNANSWERED;
     c->fate       = fate;
     c->code       = code;
-    c->call_class = fate == CALL_NOT_SENT ? CALL_SERVER : fate == CALL_UNANSWERED && lost ? CALL_TIMEOUT : CALL_OK;
-    bool wanted   = c->shot_on_failure || str_equal(code, problem_word(PROBLEM_ELEMENT_MISSING));
+    c->call_class = fate == CALL_NOT_SENT             ? CALL_SERVER
+                    : fate == CALL_UNANSWERED && lost ? CALL_TIMEOUT
+                                                      : CALL_OK;
+    bool wanted = c->shot_on_failure || str_equal(code, problem_word(PROBLEM_ELEMENT_MISSING));
     if (page && wanted && !lost && *c->session && !c->failing && wd_left_ms(c) > 0) {
         c->failing = true;
         wd_try(c, "screenshot", "GET", "/screenshot", NULL, shot_of_failure);
@@ -126,7 +129,7 @@ void wd_fail(struct bw_call *c, enum call_fate fate, const char *code, const cha
 bool wd_keep_shot(struct bw_call *c, const char *name, const struct json *base64)
 {
     const char *text = json_str(base64);
-    size_t len       = json_str_len(base64), png_len = 0;
+    size_t len = json_str_len(base64), png_len = 0;
 
     if (!text || c->shot_count == WD_SHOTS)
         return false;
@@ -135,7 +138,8 @@ bool wd_keep_shot(struct bw_call *c, const char *name, const struct json *base64
         mem_free(&png);
         return false;
     }
-    c->shots[c->shot_count++] = (struct bw_shot){.name = mem_strdup(name), .png = bytes_of(png, png_len)};
+    c->shots[c->shot_count++] =
+        (struct bw_shot){.name = mem_strdup(name), .png = bytes_of(png, png_len)};
     return true;
 }
 
@@ -143,10 +147,15 @@ bool wd_keep_shot(struct bw_call *c, const char *name, const struct json *base64
 
 static bool is_lost(const char *error, const char *message)
 {
-    static const char *const words[] = {"invalid session id", "no such window", "chrome not reachable", "disconnected",
-                                        "tab crashed",        NULL};
-    static const char *const texts[] = {"not connected to DevTools", "session deleted", "chrome not reachable",
-                                        "disconnected: ",           "tab crashed",     NULL};
+    static const char *const words[] = {"invalid session id",   "no such window",
+                                        "chrome not reachable", "disconnected",
+                                        "tab crashed",          NULL};
+    static const char *const texts[] = {"not connected to DevTools",
+                                        "session deleted",
+                                        "chrome not reachable",
+                                        "disconnected: ",
+                                        "tab crashed",
+                                        NULL};
 
     for (const char *const *w = words; *w; w++)
         if (str_equal(*w, error))
@@ -166,11 +175,15 @@ static void fail_by_error(struct bw_call *c)
         if (c->verb == BW_CLOSE)
             wd_done(c, json_new_object());
         else
-            wd_fail(c, CALL_SESSION_LOST, problem_word(PROBLEM_SESSION_LOST), "%s: %.180s", c->error, c->message);
-    } else if (str_equal(c->error, "invalid argument") || str_equal(c->error, "invalid selector")) {
-        wd_fail(c, CALL_REFUSED, problem_word(PROBLEM_UPSTREAM_REFUSED), "%s: %s: %.160s", c->command, c->error, c->message);
+            wd_fail(c, CALL_SESSION_LOST, problem_word(PROBLEM_SESSION_LOST), "%s: %.180s",
+                    c->error, c->message);
+    } else if (str_equal(c->error, "invalid argument") ||
+               str_equal(c->error, "invalid selector")) {
+        wd_fail(c, CALL_REFUSED, problem_word(PROBLEM_UPSTREAM_REFUSED), "%s: %s: %.160s",
+                c->command, c->error, c->message);
     } else if (str_equal(c->error, "timeout") || str_equal(c->error, "script timeout")) {
-        wd_fail(c, CALL_FAILED, problem_word(PROBLEM_STEP_TIMEOUT), "%s took too long: %.160s", c->command, c->message);
+        wd_fail(c, CALL_FAILED, problem_word(PROBLEM_STEP_TIMEOUT), "%s took too long: %.160s",
+                c->command, c->message);
     } else {
         wd_fail(c, CALL_FAILED, upstream, "%s: %s: %.160s", c->command, c->error, c->message);
     }
@@ -178,7 +191,8 @@ static void fail_by_error(struct bw_call *c)
 
 static void read_error(struct bw_call *c, const struct json *value, int status)
 {
-    const char *error = json_str(json_get(value, "error")), *message = json_str(json_get(value, "message"));
+    const char *error   = json_str(json_get(value, "error")),
+               *message = json_str(json_get(value, "message"));
 
     str_copy(c->error, sizeof c->error, error ? error : "unknown error");
     if (message)
@@ -190,13 +204,16 @@ static void read_error(struct bw_call *c, const struct json *value, int status)
 static void no_answer(struct bw_call *c, const struct http_response *r)
 {
     if (r->err.kind == ERR_FULL)
-        wd_fail(c, CALL_REFUSED, problem_word(PROBLEM_RESPONSE_TOO_LARGE), "%s: the answer is larger than %llu bytes (SLUICE_PAGE_MAX)",
-                c->command, (unsigned long long)c->page_max);
+        wd_fail(c, CALL_REFUSED, problem_word(PROBLEM_RESPONSE_TOO_LARGE),
+                "%s: the answer is larger than %llu bytes (SLUICE_PAGE_MAX)", c->command,
+                (unsigned long long)c->page_max);
     else if (r->stage == HTTP_BEFORE_SEND)
-        wd_fail(c, c->acted ? CALL_UNANSWERED : CALL_NOT_SENT, problem_word(PROBLEM_UPSTREAM_FAILED), "%s: %.180s", c->command, r->text);
+        wd_fail(c, c->acted ? CALL_UNANSWERED : CALL_NOT_SENT,
+                problem_word(PROBLEM_UPSTREAM_FAILED), "%s: %.180s", c->command, r->text);
     else
-        wd_fail(c, CALL_UNANSWERED, problem_word(wd_left_ms(c) ? PROBLEM_UPSTREAM_FAILED : PROBLEM_STEP_TIMEOUT), "%s: no answer: %.160s",
-                c->command, r->text);
+        wd_fail(c, CALL_UNANSWERED,
+                problem_word(wd_left_ms(c) ? PROBLEM_UPSTREAM_FAILED : PROBLEM_STEP_TIMEOUT),
+                "%s: no answer: %.160s", c->command, r->text);
 }
 
 static void on_response(void *self, const struct http_response *r)
@@ -214,7 +231,8 @@ static void on_response(void *self, const struct http_response *r)
             no_answer(c, r);
         return;
     }
-    bool readable            = !failed(json_parse(&doc, r->body, why, sizeof why)) && json_type(doc) == JSON_OBJECT;
+    bool readable =
+        !failed(json_parse(&doc, r->body, why, sizeof why)) && json_type(doc) == JSON_OBJECT;
     const struct json *value = readable ? json_get(doc, "value") : NULL;
     c->error[0] = c->message[0] = 0;
     if (readable && r->status == 200) {
@@ -234,31 +252,35 @@ static void on_response(void *self, const struct http_response *r)
 
 /* ---- commands ---------------------------------------------------------------------------------------------- */
 
-static void send_command(struct bw_call *c, const char *method, const char *path, struct json *args)
+static void send_command(struct bw_call *c, const char *method, const char *path,
+                         struct json *args)
 {
-    static const struct http_header headers[] = {{"Content-Type", "application/json; charset=utf-8"}};
-    AUTO(mem_free) char *url = *c->session && *path ? mem_printf("%s/session/%s%s", c->base, c->session, path)
-                                                    : mem_printf("%s%s", c->base, path);
+    static const struct http_header headers[] = {
+        {"Content-Type", "application/json; charset=utf-8"}};
+    AUTO(mem_free)
+    char *url = *c->session && *path ? mem_printf("%s/session/%s%s", c->base, c->session, path)
+                                     : mem_printf("%s%s", c->base, path);
     struct buf body;
 
     buf_init(&body, REQUEST_MAX);
     if (str_equal(method, "POST"))
         json_print(args, &body);
-    const struct http_request request = {.method       = method,
-                                         .url          = url,
-                                         .headers      = headers,
-                                         .header_count = 1,
-                                         .body         = buf_bytes(&body),
-                                         .timeout_ms   = wd_left_ms(c) + (c->verb == BW_CLOSE ? 0 : COMMAND_SLACK_MS),
-                                         .body_max     = c->page_max,
-                                         .unsafe       = true, /* never sent twice: even a click of a read step */
-                                         .guard        = HTTP_GUARD_OPERATOR};
+    const struct http_request request = {
+        .method       = method,
+        .url          = url,
+        .headers      = headers,
+        .header_count = 1,
+        .body         = buf_bytes(&body),
+        .timeout_ms   = wd_left_ms(c) + (c->verb == BW_CLOSE ? 0 : COMMAND_SLACK_MS),
+        .body_max     = c->page_max,
+        .unsafe       = true, /* never sent twice: even a click of a read step */
+        .guard        = HTTP_GUARD_OPERATOR};
     c->sent = http_start(c->env->http, &request, on_response, c);
     buf_deinit(&body);
 }
 
-static void start(struct bw_call *c, const char *command, const char *method, const char *path, struct json *args,
-                  wd_next_fn *next, bool tolerant)
+static void start(struct bw_call *c, const char *command, const char *method, const char *path,
+                  struct json *args, wd_next_fn *next, bool tolerant)
 {
     c->command  = command;
     c->next     = next;
@@ -273,14 +295,14 @@ static void start(struct bw_call *c, const char *command, const char *method, co
     json_free(&args);
 }
 
-void wd_command(struct bw_call *c, const char *command, const char *method, const char *path, struct json *args,
-                wd_next_fn *next)
+void wd_command(struct bw_call *c, const char *command, const char *method, const char *path,
+                struct json *args, wd_next_fn *next)
 {
     start(c, command, method, path, args, next, false);
 }
 
-void wd_try(struct bw_call *c, const char *command, const char *method, const char *path, struct json *args,
-            wd_next_fn *next)
+void wd_try(struct bw_call *c, const char *command, const char *method, const char *path,
+            struct json *args, wd_next_fn *next)
 {
     start(c, command, method, path, args, next, true);
 }
@@ -302,7 +324,8 @@ void wd_later(struct bw_call *c, uint64_t ms, wd_next_fn *next)
 
 static void forbidden(struct bw_call *c, const char *why)
 {
-    wd_fail(c, CALL_REFUSED, problem_word(PROBLEM_URL_FORBIDDEN), "%.100s: %.140s", c->guarded, why);
+    wd_fail(c, CALL_REFUSED, problem_word(PROBLEM_URL_FORBIDDEN), "%.100s: %.140s", c->guarded,
+            why);
 }
 
 static enum http_guard_mode guard_mode(const struct bw_call *c)
@@ -349,7 +372,8 @@ void wd_guard(struct bw_call *c, const char *url, wd_next_fn *next)
         return;
     }
     c->lookup.data = c;
-    if (!http_guard_host(url, host, sizeof host) || uv_getaddrinfo(c->env->loop, &c->lookup, on_lookup, host, NULL, &hints) != 0) {
+    if (!http_guard_host(url, host, sizeof host) ||
+        uv_getaddrinfo(c->env->loop, &c->lookup, on_lookup, host, NULL, &hints) != 0) {
         forbidden(c, "its host cannot be looked up");
         return;
     }
@@ -369,17 +393,27 @@ static struct json *strings(const char *const *list)
 
 static struct json *capabilities(const struct bw_call *c)
 {
-    static const char *const args[] = {"--headless=new",     "--disable-gpu",          "--disable-dev-shm-usage",
-                                       "--no-first-run",     "--disable-quic",         "--disable-background-networking",
-                                       "--disable-component-update", "--disable-sync", "--mute-audio", NULL};
-    struct json *options = json_new_object(), *always = json_new_object(), *caps = json_new_object(),
-                *doc = json_new_object(), *list = strings(args), *first = json_new_array(), *timeouts = json_new_object();
+    static const char *const args[] = {"--headless=new",
+                                       "--disable-gpu",
+                                       "--disable-dev-shm-usage",
+                                       "--no-first-run",
+                                       "--disable-quic",
+                                       "--disable-background-networking",
+                                       "--disable-component-update",
+                                       "--disable-sync",
+                                       "--mute-audio",
+                                       NULL};
+    struct json *options = json_new_object(), *always = json_new_object(),
+                *caps = json_new_object(), *doc = json_new_object(), *list = strings(args),
+                *first = json_new_array(), *timeouts = json_new_object();
     const struct json *size = json_get(c->body, "size");
     char window[64];
 
-    if (getuid() == 0) /* Chromium's sandbox does not run as root: use the image's own user where it matters */
+    if (getuid() ==
+        0) /* Chromium's sandbox does not run as root: use the image's own user where it matters */
         json_add(list, json_new_str("--no-sandbox"));
-    str_format(window, sizeof window, "--window-size=%lld,%lld", size ? (long long)json_int(json_get(size, "width")) : 1280,
+    str_format(window, sizeof window, "--window-size=%lld,%lld",
+               size ? (long long)json_int(json_get(size, "width")) : 1280,
                size ? (long long)json_int(json_get(size, "height")) : 900);
     json_add(list, json_new_str(window));
     json_set(options, "args", list);
@@ -407,7 +441,8 @@ static void on_session(struct bw_call *c, const struct json *value)
     const char *url = json_str(json_get(c->body, "url"));
 
     if (!id || strlen(id) >= sizeof c->session || strpbrk(id, "/?# ")) {
-        wd_fail(c, CALL_UNANSWERED, problem_word(PROBLEM_UPSTREAM_FAILED), "the new session has no id");
+        wd_fail(c, CALL_UNANSWERED, problem_word(PROBLEM_UPSTREAM_FAILED),
+                "the new session has no id");
         return;
     }
     str_copy(c->session, sizeof c->session, id);
@@ -436,7 +471,8 @@ static void open_session(struct bw_call *c)
 static void on_deleted(struct bw_call *c, const struct json *value)
 {
     if (!value && *c->error && !is_lost(c->error, c->message) && c->status != 404)
-        wd_fail(c, CALL_FAILED, problem_word(PROBLEM_UPSTREAM_FAILED), "close: %s: %.160s", c->error, c->message);
+        wd_fail(c, CALL_FAILED, problem_word(PROBLEM_UPSTREAM_FAILED), "close: %s: %.160s",
+                c->error, c->message);
     else
         wd_done(c, json_new_object());
 }
@@ -456,7 +492,8 @@ static void on_list(struct bw_call *c, const struct json *value)
 
     if (json_type(value) != JSON_ARRAY) {
         json_free(&ids);
-        wd_fail(c, CALL_REFUSED, problem_word(PROBLEM_UPSTREAM_REFUSED), "this WebDriver does not list its sessions");
+        wd_fail(c, CALL_REFUSED, problem_word(PROBLEM_UPSTREAM_REFUSED),
+                "this WebDriver does not list its sessions");
         return;
     }
     for (size_t i = 0; i < json_count(value); i++)
@@ -475,7 +512,8 @@ static void on_shot(struct bw_call *c, const struct json *value)
     if (wd_keep_shot(c, "", value))
         wd_done(c, json_new_object());
     else
-        wd_fail(c, CALL_FAILED, problem_word(PROBLEM_UPSTREAM_FAILED), "the screenshot is no picture");
+        wd_fail(c, CALL_FAILED, problem_word(PROBLEM_UPSTREAM_FAILED),
+                "the screenshot is no picture");
 }
 
 /* ---- the driver ---------------------------------------------------------------------------------------------------- */
@@ -524,7 +562,9 @@ static struct err check(enum bw_verb verb, const struct json *body, char *why, s
     return err_of(ERR_REJECT, "check step");
 }
 
-static struct bw_call *start_call(const struct bw_drivers *env, const struct bw_request *request, bw_answer_fn *fn, void *self)
+static struct bw_call *start_call(const struct bw_drivers *env,
+                                  const struct bw_request *request, bw_answer_fn *fn,
+                                  void *self)
 {
     struct bw_call *c = mem_new(struct bw_call);
 
@@ -544,7 +584,8 @@ static struct bw_call *start_call(const struct bw_drivers *env, const struct bw_
     c->asker           = request->self;
     c->fn              = fn;
     c->self            = self;
-    str_copy(c->base, sizeof c->base, *request->endpoint ? request->endpoint : request->upstream->url);
+    str_copy(c->base, sizeof c->base,
+             *request->endpoint ? request->endpoint : request->upstream->url);
     str_copy(c->session, sizeof c->session, request->remote_id);
     must(uv_timer_init(env->loop, &c->timer) == 0);
     c->timer.data = c;
@@ -552,6 +593,9 @@ static struct bw_call *start_call(const struct bw_drivers *env, const struct bw_
     return c;
 }
 
-static void cancel(struct bw_call **slot) { release(take(slot)); }
+static void cancel(struct bw_call **slot)
+{
+    release(take(slot));
+}
 
 const struct bw_driver bw_webdriver = {"webdriver", check, start_call, cancel};

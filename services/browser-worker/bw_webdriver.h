@@ -37,8 +37,8 @@ struct bw_call {
     void *self;
 
     wd_next_fn *next;
-    const char *command;   /* in hand: "click", for what people read */
-    bool tolerant;         /* an error of the remote end goes to next as NULL, its word in `error` */
+    const char *command; /* in hand: "click", for what people read */
+    bool tolerant; /* an error of the remote end goes to next as NULL, its word in `error` */
     char error[64], message[WD_WHY_SIZE];
     int status;
 
@@ -47,15 +47,15 @@ struct bw_call {
     bool acted;            /* something was changed in the page by this call */
     const char *using_kind;
     char selector[512], element[128];
-    struct json *spec;     /* of a retrieve */
+    struct json *spec; /* of a retrieve */
     int64_t height;
     uint64_t height_since;
     char url[2048];
     wd_next_fn *after_guard, *after_navigation, *on_chosen;
-    const char *reason;    /* why an element is not usable */
+    const char *reason; /* why an element is not usable */
     char guarded[2048];
 
-    enum call_fate fate;   /* of the end */
+    enum call_fate fate; /* of the end */
     enum call_class call_class;
     const char *code;
     char detail[WD_WHY_SIZE];
@@ -63,17 +63,17 @@ struct bw_call {
     bool session_gone;
     struct bw_shot shots[WD_SHOTS];
     size_t shot_count;
-    bool failing;          /* a picture of the failure is being taken */
+    bool failing; /* a picture of the failure is being taken */
 };
 
 /* ---- bw_webdriver.c: commands ---- */
 
 /* Sends a command of the session; method "POST" with args (taken over; NULL: {}). */
-void wd_command(struct bw_call *c, const char *command, const char *method, const char *path, struct json *args,
-                wd_next_fn *next);
+void wd_command(struct bw_call *c, const char *command, const char *method, const char *path,
+                struct json *args, wd_next_fn *next);
 /* The same, and an error of the remote end is for `next`: value NULL, c->error set. */
-void wd_try(struct bw_call *c, const char *command, const char *method, const char *path, struct json *args,
-            wd_next_fn *next);
+void wd_try(struct bw_call *c, const char *command, const char *method, const char *path,
+            struct json *args, wd_next_fn *next);
 void wd_later(struct bw_call *c, uint64_t ms, wd_next_fn *next);
 uint64_t wd_now(const struct bw_call *c);
 uint64_t wd_left_ms(const struct bw_call *c);

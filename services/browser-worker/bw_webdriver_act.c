@@ -26,7 +26,8 @@ static void on_url(struct bw_call *c, const struct json *value)
     if (json_str(value))
         str_copy(c->url, sizeof c->url, json_str(value));
     /* A page that no request was made for, and Chromium's own error page after a failed one. */
-    if (!*c->url || str_starts(c->url, "about:") || str_starts(c->url, "data:") || str_starts(c->url, "chrome-error:"))
+    if (!*c->url || str_starts(c->url, "about:") || str_starts(c->url, "data:") ||
+        str_starts(c->url, "chrome-error:"))
         stands_well(c, NULL);
     else
         wd_guard(c, c->url, stands_well);
@@ -46,7 +47,8 @@ static void on_navigated(struct bw_call *c, const struct json *value)
     wd_next_fn *next = c->after_navigation;
 
     if (*c->error) { /* net::ERR_…: the site, not the session */
-        wd_fail(c, CALL_FAILED, problem_word(PROBLEM_UPSTREAM_FAILED), "%.80s: %.140s", c->guarded, c->message);
+        wd_fail(c, CALL_FAILED, problem_word(PROBLEM_UPSTREAM_FAILED), "%.80s: %.140s",
+                c->guarded, c->message);
         return;
     }
     next(c, value);
@@ -85,8 +87,9 @@ static void missing(struct bw_call *c, const char *why)
     const char *name;
 
     (void)action_body(c, &name);
-    wd_fail(c, CALL_FAILED, problem_word(PROBLEM_ELEMENT_MISSING), "actions[%zu].%s: \"%.100s\" %.60s%s%.60s", c->action, name, c->selector,
-            why, *c->url ? ", at " : "", c->url);
+    wd_fail(c, CALL_FAILED, problem_word(PROBLEM_ELEMENT_MISSING),
+            "actions[%zu].%s: \"%.100s\" %.60s%s%.60s", c->action, name, c->selector, why,
+            *c->url ? ", at " : "", c->url);
 }
 
 static void missing_at(struct bw_call *c, const struct json *value)
@@ -116,8 +119,9 @@ static void action_done(struct bw_call *c, const struct json *value)
 /* Clicks and keys: an error that time may heal is tried again, with the element found anew. */
 static void on_used(struct bw_call *c, const struct json *value)
 {
-    static const char *const heals[] = {"element click intercepted", "element not interactable", "stale element reference",
-                                        "invalid element state", "no such element", NULL};
+    static const char *const heals[] = {"element click intercepted", "element not interactable",
+                                        "stale element reference",   "invalid element state",
+                                        "no such element",           NULL};
 
     if (!*c->error) {
         c->acted = true;
@@ -130,10 +134,12 @@ static void on_used(struct bw_call *c, const struct json *value)
             return;
         }
     c->acted = true; /* who knows */
-    wd_fail(c, CALL_FAILED, problem_word(PROBLEM_UPSTREAM_FAILED), "%s: %s: %.140s", c->command, c->error, c->message);
+    wd_fail(c, CALL_FAILED, problem_word(PROBLEM_UPSTREAM_FAILED), "%s: %s: %.140s", c->command,
+            c->error, c->message);
 }
 
-static void element_command(struct bw_call *c, const char *command, const char *tail, struct json *args, wd_next_fn *next)
+static void element_command(struct bw_call *c, const char *command, const char *tail,
+                            struct json *args, wd_next_fn *next)
 {
     AUTO(mem_free) char *path = mem_printf("/element/%s/%s", c->element, tail);
 
@@ -157,21 +163,29 @@ static void on_cleared(struct bw_call *c, const struct json *value)
         on_used(c, value);
         return;
     }
-    c->acted                  = true;
-    text                      = json_str(json_get(body, "text"));
-    bool enter                = json_bool(json_get(body, "enter"));
-    AUTO(mem_free) char *keys = mem_printf("%s%s", text ? text : "", enter ? "\xee\x80\x87" : ""); /* U+E007: Enter */
+    c->acted   = true;
+    text       = json_str(json_get(body, "text"));
+    bool enter = json_bool(json_get(body, "enter"));
+    AUTO(mem_free)
+    char *keys =
+        mem_printf("%s%s", text ? text : "", enter ? "\xee\x80\x87" : ""); /* U+E007: Enter */
     send_text(c, keys, on_used);
 }
 
 /* An option of a <select>: by value or by label, as a person would choose it. */
 static void choose(struct bw_call *c, const struct json *body)
 {
-    static const char script[] = "var e=arguments[0],v=arguments[1],l=arguments[2],o=Array.prototype.slice.call(e.options||[]).find("
-                                 "function(o){return v!==null?o.value===v:o.text.trim()===l;});if(!o)return false;e.value=o.value;"
-                                 "e.dispatchEvent(new Event('input',{bubbles:true}));e.dispatchEvent(new Event('change',{bubbles:true}));"
-                                 "return true;";
-    struct json *args = json_new_object(), *list = json_new_array(), *element = json_new_object();
+    static const char script[] =
+        "var "
+        "e=arguments[0],v=arguments[1],l=arguments[2],o=Array.prototype.slice.call(e.options||["
+        "]).find("
+        "function(o){return v!==null?o.value===v:o.text.trim()===l;});if(!o)return "
+        "false;e.value=o.value;"
+        "e.dispatchEvent(new Event('input',{bubbles:true}));e.dispatchEvent(new "
+        "Event('change',{bubbles:true}));"
+        "return true;";
+    struct json *args = json_new_object(), *list = json_new_array(),
+                *element = json_new_object();
 
     json_set(element, ELEMENT_KEY, json_new_str(c->element));
     json_add(list, element);
@@ -193,7 +207,8 @@ static void on_chosen(struct bw_call *c, const struct json *value)
 static void scroll_to(struct bw_call *c)
 {
     static const char script[] = "arguments[0].scrollIntoView({block:'center'});return true;";
-    struct json *args = json_new_object(), *list = json_new_array(), *element = json_new_object();
+    struct json *args = json_new_object(), *list = json_new_array(),
+                *element = json_new_object();
 
     json_set(element, ELEMENT_KEY, json_new_str(c->element));
     json_add(list, element);
@@ -253,7 +268,8 @@ static void on_found(struct bw_call *c, const struct json *value)
         return;
     }
     if (*c->error && str_equal(c->error, "invalid selector")) {
-        wd_fail(c, CALL_REFUSED, problem_word(PROBLEM_UPSTREAM_REFUSED), "actions[%zu]: \"%.120s\" is no selector", c->action, c->selector);
+        wd_fail(c, CALL_REFUSED, problem_word(PROBLEM_UPSTREAM_REFUSED),
+                "actions[%zu]: \"%.120s\" is no selector", c->action, c->selector);
         return;
     }
     if (!id || strpbrk(id, "/?# ") || !str_copy(c->element, sizeof c->element, id)) {
@@ -277,8 +293,9 @@ static void find(struct bw_call *c, const struct json *value)
 /* css, xpath, or text: an element whose own text says so, whitespace folded. */
 static bool read_selector(struct bw_call *c, const struct json *body)
 {
-    const char *css = json_str(json_get(body, "css")), *xpath = json_str(json_get(body, "xpath")),
-               *text = json_str(json_get(body, "text"));
+    const char *css   = json_str(json_get(body, "css")),
+               *xpath = json_str(json_get(body, "xpath")),
+               *text  = json_str(json_get(body, "text"));
     const char *name;
 
     (void)action_body(c, &name);
@@ -291,7 +308,9 @@ static bool read_selector(struct bw_call *c, const struct json *body)
         return str_copy(c->selector, sizeof c->selector, xpath);
     if (!text || strchr(text, '"'))
         return false;
-    return str_format(c->selector, sizeof c->selector, "//*[normalize-space(.)=\"%s\" and not(.//*[normalize-space(.)=\"%s\"])]", text, text);
+    return str_format(c->selector, sizeof c->selector,
+                      "//*[normalize-space(.)=\"%s\" and not(.//*[normalize-space(.)=\"%s\"])]",
+                      text, text);
 }
 
 /* ---- actions without an element ----------------------------------------------------------------------------- */
@@ -329,10 +348,19 @@ static void press(struct bw_call *c, const char *key)
 {
     static const struct {
         const char *name, *code;
-    } keys[] = {{"Enter", "\xee\x80\x87"},   {"Tab", "\xee\x80\x84"},       {"Escape", "\xee\x80\x8c"},  {"Backspace", "\xee\x80\x83"},
-                {"ArrowUp", "\xee\x80\x93"}, {"ArrowDown", "\xee\x80\x95"}, {"ArrowLeft", "\xee\x80\x92"}, {"ArrowRight", "\xee\x80\x94"},
-                {"PageDown", "\xee\x80\x8f"}, {"PageUp", "\xee\x80\x8e"},   {"Space", " "}};
-    struct json *doc = json_new_object(), *list = json_new_array(), *source = json_new_object(), *moves = json_new_array();
+    } keys[]         = {{"Enter", "\xee\x80\x87"},
+                        {"Tab", "\xee\x80\x84"},
+                        {"Escape", "\xee\x80\x8c"},
+                        {"Backspace", "\xee\x80\x83"},
+                        {"ArrowUp", "\xee\x80\x93"},
+                        {"ArrowDown", "\xee\x80\x95"},
+                        {"ArrowLeft", "\xee\x80\x92"},
+                        {"ArrowRight", "\xee\x80\x94"},
+                        {"PageDown", "\xee\x80\x8f"},
+                        {"PageUp", "\xee\x80\x8e"},
+                        {"Space", " "}};
+    struct json *doc = json_new_object(), *list = json_new_array(), *source = json_new_object(),
+                *moves = json_new_array();
 
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (str_equal(keys[i].name, key))
@@ -356,7 +384,9 @@ static void scroll_bottom(struct bw_call *c)
 {
     struct json *args = json_new_object();
 
-    json_set(args, "script", json_new_str("window.scrollTo(0,document.documentElement.scrollHeight);return true;"));
+    json_set(
+        args, "script",
+        json_new_str("window.scrollTo(0,document.documentElement.scrollHeight);return true;"));
     json_set(args, "args", json_new_array());
     wd_command(c, "scroll", "POST", "/execute/sync", args, action_done);
 }
@@ -374,7 +404,8 @@ static void on_action_shot(struct bw_call *c, const struct json *value)
 
 static void refuse_action(struct bw_call *c, const char *why)
 {
-    wd_fail(c, CALL_REFUSED, problem_word(PROBLEM_UPSTREAM_REFUSED), "actions[%zu]: %s", c->action, why);
+    wd_fail(c, CALL_REFUSED, problem_word(PROBLEM_UPSTREAM_REFUSED), "actions[%zu]: %s",
+            c->action, why);
 }
 
 static uint64_t action_ms(const struct json *body)
@@ -413,10 +444,12 @@ static void next_action(struct bw_call *c, const struct json *value)
             refuse_action(c, "press needs \"key\"");
     } else if (str_equal(name, "screenshot")) {
         wd_command(c, "screenshot", "GET", "/screenshot", NULL, on_action_shot);
-    } else if (str_equal(name, "scroll") && str_equal(json_str(json_get(body, "to")), "bottom")) {
+    } else if (str_equal(name, "scroll") &&
+               str_equal(json_str(json_get(body, "to")), "bottom")) {
         scroll_bottom(c);
     } else if (str_equal(name, "wait") && json_get(body, "url")) {
-        str_copy(c->selector, sizeof c->selector, json_str(json_get(body, "url")) ? json_str(json_get(body, "url")) : "");
+        str_copy(c->selector, sizeof c->selector,
+                 json_str(json_get(body, "url")) ? json_str(json_get(body, "url")) : "");
         look_at_url(c, NULL);
     } else if (read_selector(c, body)) {
         find(c, NULL);

@@ -7,7 +7,8 @@
 
 enum { ITEMS_MAX = 10000, ITEMS_PRESET = 1000, SCROLL_STANDS_MS = 1000, SCROLL_POLL_MS = 200 };
 
-static int64_t option(const struct bw_call *c, const char *snake, const char *camel, int64_t preset)
+static int64_t option(const struct bw_call *c, const char *snake, const char *camel,
+                      int64_t preset)
 {
     const struct json *v = json_get(c->body, snake);
 
@@ -25,7 +26,8 @@ static int64_t items_max(const struct bw_call *c)
 
 static bool wants_scroll(const struct bw_call *c)
 {
-    return json_bool(json_get(c->body, "scroll_to_bottom")) || json_bool(json_get(c->body, "scrollToBottom"));
+    return json_bool(json_get(c->body, "scroll_to_bottom")) ||
+           json_bool(json_get(c->body, "scrollToBottom"));
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------------ */
@@ -69,7 +71,7 @@ static void scroll(struct bw_call *c, const struct json *value);
 static void on_scrolled(struct bw_call *c, const struct json *value)
 {
     int64_t height = json_int(json_at(value, 0)), rows = json_int(json_at(value, 1));
-    uint64_t now   = wd_now(c);
+    uint64_t now = wd_now(c);
 
     if (height != c->height) {
         c->height       = height;
@@ -85,8 +87,11 @@ static void on_scrolled(struct bw_call *c, const struct json *value)
 
 static void scroll(struct bw_call *c, const struct json *value)
 {
-    static const char script[] = "var r=arguments[0];window.scrollTo(0,document.documentElement.scrollHeight);"
-                                 "return [document.documentElement.scrollHeight,r===null?0:document.querySelectorAll(r).length];";
+    static const char script[] =
+        "var r=arguments[0];window.scrollTo(0,document.documentElement.scrollHeight);"
+        "return "
+        "[document.documentElement.scrollHeight,r===null?0:document.querySelectorAll(r).length]"
+        ";";
     struct json *args = json_new_object(), *list = json_new_array();
 
     (void)value;

@@ -3,6 +3,7 @@
 #include "base/clk.h"
 #include "base/mem.h"
 #include "gw_chain.h"
+#include "run/run_ticket.h"
 #include "run/run_view.h"
 
 enum { CANCEL_MS = 5000, REASON_MAX = 500, TICKET_TRIES = 3 };

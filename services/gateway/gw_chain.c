@@ -83,5 +83,5 @@ struct err gw_chain_append(struct gw_chain *c, const struct entry *e, uint64_t e
 void gw_chain_why(struct gw_chain *c, const char *detail)
 {
     if (c->why.code == PROBLEM_NONE)
-        gw_unavailable(&c->why, detail);
+        gw_request_unavailable(&c->why, detail);
 }

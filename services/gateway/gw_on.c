@@ -11,11 +11,11 @@ static void on_submit(void *self, struct bus_msg **msg)
 }
 static void on_get(void *self, struct bus_msg **msg)
 {
-    gw_get(self, msg);
+    gw_read_get(self, msg);
 }
 static void on_wait(void *self, struct bus_msg **msg)
 {
-    gw_wait(self, msg);
+    gw_read_wait(self, msg);
 }
 static void on_cancel(void *self, struct bus_msg **msg)
 {

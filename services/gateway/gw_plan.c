@@ -8,6 +8,7 @@
 #include "http/http_guard.h"
 #include "json/json_expr.h"
 #include "json/json_schema.h"
+#include "run/run_id.h"
 #include "run/run_view.h"
 
 enum { KEY_MAX = 256, LABELS_MAX = 16, LABEL_MAX = 128, URL_MAX = 2000 };
@@ -433,7 +434,7 @@ static void set_identity(struct reader *r)
     char sha[65], run[ID_SIZE], a[17], b[17], c[17];
 
     run_id_for(r->tenant, p->key, r->now_wall_ms, run);
-    run_body_sha(r->tenant, r->request, sha);
+    run_id_of_body(r->tenant, r->request, sha);
     p->tenant   = keep(r, r->tenant);
     p->run      = keep(r, run);
     p->body_sha = keep(r, sha);

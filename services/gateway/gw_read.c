@@ -127,12 +127,12 @@ static void start(struct gw *gw, struct bus_msg **msg, bool waits)
         (void)gw_chain_read(&r->chain, state_read);
 }
 
-void gw_get(struct gw *gw, struct bus_msg **msg)
+void gw_read_get(struct gw *gw, struct bus_msg **msg)
 {
     start(gw, msg, false);
 }
 
-void gw_wait(struct gw *gw, struct bus_msg **msg)
+void gw_read_wait(struct gw *gw, struct bus_msg **msg)
 {
     start(gw, msg, true);
 }

@@ -8,7 +8,7 @@
 
 #include "gw_request.h"
 
-void gw_get(struct gw *gw, struct bus_msg **msg);
-void gw_wait(struct gw *gw, struct bus_msg **msg);
+void gw_read_get(struct gw *gw, struct bus_msg **msg);
+void gw_read_wait(struct gw *gw, struct bus_msg **msg);
 
 #endif

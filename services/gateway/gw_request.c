@@ -4,6 +4,7 @@
 
 #include "base/clk.h"
 #include "base/mem.h"
+#include "run/run_id.h"
 #include "run/run_view.h"
 #include "wire/subject.h"
 #include "wire/wire_json.h"
@@ -157,7 +158,7 @@ struct err gw_request_run(const struct gw_request *r, char ret_run[ID_SIZE],
     return OK;
 }
 
-void gw_unavailable(struct problem *why, const char *detail)
+void gw_request_unavailable(struct problem *why, const char *detail)
 {
     problem_set(why, PROBLEM_UNAVAILABLE, "", "%s", detail);
     why->retry_after_ms = 1000;

@@ -42,6 +42,6 @@ MUST_USE struct err gw_request_fields(const struct json *body, const char *const
                                       struct problem *why);
 
 /* "unavailable": nothing was done, or nobody knows. */
-void gw_unavailable(struct problem *why, const char *detail);
+void gw_request_unavailable(struct problem *why, const char *detail);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "gw_chain.h"
 #include "gw_plan.h"
+#include "run/run_flow.h"
 #include "run/run_view.h"
 #include "wire/subject.h"
 
@@ -37,7 +38,7 @@ static struct err append_plan(struct gw_submit *s)
 
 static struct err fail(struct gw_submit *s, const char *detail)
 {
-    gw_unavailable(&s->chain.why, detail);
+    gw_request_unavailable(&s->chain.why, detail);
     return err_of(ERR_RETRY, "submit");
 }
 
@@ -290,7 +291,7 @@ static struct err begin(struct gw_submit *s, struct bus_msg **msg)
     if (failed(e))
         return e;
     if (!gw->ready || !gw_book_ready(gw->book)) {
-        gw_unavailable(&s->chain.why, "this gateway is starting; nothing was stored");
+        gw_request_unavailable(&s->chain.why, "this gateway is starting; nothing was stored");
         return err_of(ERR_RETRY, "submit");
     }
     if (!s->chain.request.body) {

@@ -74,7 +74,7 @@ void lim_stop(struct lim *lim);
 void lim_free(struct lim **lim);
 
 uint64_t lim_tick(void *self, uint64_t now);
-extern const struct svc_route lim_routes[]; /* lim_on.c */
+extern const struct svc_route lim_on[]; /* lim_on.c */
 
 /* Whether this process answers, and what time it is in the log. */
 bool lim_decides(const struct lim *lim);

@@ -92,6 +92,7 @@ static void ask_forget(struct lim_gate *g, struct ask **slot)
         map_remove(g->asks, a->ask.id);
     heap_remove(&g->deadlines, &a->deadline);
     g->foreign -= a->foreign;
+    a->entry->again -= a->again;
     mem_free(&a);
 }
 
@@ -222,7 +223,7 @@ static struct lim_block block_at(struct lim_gate *g, struct lim_gate_entry *e,
         .tenant  = a->ask.tenant,
         .key     = k,
         .held    = k->session_open && lim_grant_session(g->grants, k->name, a->ask.session),
-        .again   = a->again,
+        .again   = a->again && lim_grant_find(g->grants, a->ask.id) != NULL,
         .waiting = others(e, a)};
 
     return lim_limit_block(&limit, &ask);
@@ -357,7 +358,9 @@ static void serve(struct lim_gate *g, struct lim_gate_entry *e, uint64_t now)
 
     struct lim_block b = block_of_all(g, e, now);
 
-    while (e->queue.close_count == 0 && lim_queue_count(&e->queue) > 0 && !b.why &&
+    /* Who is granted anew has its place already: a full house does not keep it. */
+    while (e->queue.close_count == 0 && lim_queue_count(&e->queue) > 0 &&
+           (!b.why || (e->again > 0 && !b.shut)) &&
            (w = lim_queue_next(&e->queue, fits, &look)) != NULL) {
         grant(g, ask_of(w), now);
         b = block_of_all(g, e, now);
@@ -407,6 +410,7 @@ static struct ask *ask_new(struct lim_gate *g, const struct permit_ask *ask, voi
     map_put(g->asks, a->ask.id, a);
     a->foreign = counts_elsewhere(g, a);
     g->foreign += a->foreign;
+    e->again += a->again;
     return a;
 }
 

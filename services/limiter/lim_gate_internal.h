@@ -13,6 +13,7 @@ struct lim_gate_entry {
     struct run_upstream config;
     struct lim_key *key; /* NULL: not looked up in this term */
     struct lim_queue queue;
+    size_t again;     /* asks that wait for a permit which is out already */
     bool dirty;       /* somebody may fit who did not */
     uint64_t wake_at; /* so will it be then */
 };

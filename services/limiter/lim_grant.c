@@ -486,7 +486,7 @@ static void each_held(const struct lim_held *h, lim_grant_fn *to, void *self)
                                        .at_ms        = h->at_ms,
                                        .lifetime_ms  = h->lifetime_ms,
                                        .in_flight    = part->in_flight,
-                                       .session_open = part->session_open,
+                                       .session_open = part->session_open && h->session,
                                        .probe        = h->probe};
 
         str_copy(r.id, sizeof(r.id), h->id);

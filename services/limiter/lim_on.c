@@ -317,7 +317,7 @@ void lim_on_follow(struct lim *lim)
         svc_die(lim->svc, "cannot follow the upstreams");
 }
 
-const struct svc_route lim_routes[] = {
+const struct svc_route lim_on[] = {
     {SUBJECT_PERMIT_ALL, ENDPOINT_PERMIT, true, on_permit},
     {SUBJECT_ADMIN_UPSTREAM, ENDPOINT_ADMIN, true, on_admin_upstream},
     {NULL, NULL, false, NULL},

@@ -18,7 +18,7 @@ int main(int argc, char **argv)
     struct svc *svc = svc_new(&about, argc, argv);
     struct lim *lim = lim_new(svc, &config);
 
-    svc_serve(svc, lim_routes, lim); /* what I answer       */
+    svc_serve(svc, lim_on, lim); /* what I answer       */
     svc_tick(svc, lim_tick, lim);    /* what I do by myself */
     int status = svc_run(svc);       /* until drained       */
 

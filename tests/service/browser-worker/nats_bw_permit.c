@@ -47,14 +47,14 @@ static int anew(void **state)
 {
     (void)state;
     nats_rig_start(&rig);
-    permits = bw_permits_new(rig.bus);
+    permits = bw_permit_new(rig.bus);
     return 0;
 }
 
 static int over(void **state)
 {
     (void)state;
-    bw_permits_free(&permits);
+    bw_permit_free(&permits);
     nats_rig_end(&rig);
     return 0;
 }
@@ -152,7 +152,7 @@ static void without_a_limiter_it_is_unavailable(void **state)
     assert_string_equal(t.why, "unavailable");
     assert_int_equal(t.retry_after_ms, 1000);
     assert_in_range(clk_mono_ms() - began, 500, 3500);
-    assert_int_equal(bw_permits_pending(permits), 0); /* nobody heard: nothing to give back */
+    assert_int_equal(bw_permit_pending(permits), 0); /* nobody heard: nothing to give back */
 }
 
 static void a_silent_limiter_is_told_that_nobody_waits_any_more(void **state)
@@ -167,7 +167,7 @@ static void a_silent_limiter_is_told_that_nobody_waits_any_more(void **state)
     start(&t, want);
     NATS_RIG_WAIT(&rig, t.answers == 1);
     assert_string_equal(t.why, "unavailable");
-    NATS_RIG_WAIT(&rig, bw_permits_pending(permits) == 0);
+    NATS_RIG_WAIT(&rig, bw_permit_pending(permits) == 0);
     assert_int_equal(rig.reports, 1);
     assert_string_equal(rig.report[0].id, rig.ask[0].id);
     assert_int_equal(rig.report[0].call_class, CALL_UNSENT);
@@ -200,7 +200,7 @@ static void an_old_grant_is_given_back_and_asked_for_again(void **state)
     NATS_RIG_WAIT(&rig, rig.asks == 2);
     rig.after_ms = 0;
     assert_int_equal(t.answers, 0);
-    NATS_RIG_WAIT(&rig, t.answers == 1 && bw_permits_pending(permits) == 0);
+    NATS_RIG_WAIT(&rig, t.answers == 1 && bw_permit_pending(permits) == 0);
     assert_true(t.granted && bw_permit_fresh(&t.permit));
     assert_int_equal(rig.reports, 2);
     assert_string_equal(rig.report[0].id, rig.ask[0].id);
@@ -220,7 +220,7 @@ static void a_permit_grows_old_in_the_hand(void **state)
     assert_false(bw_permit_fresh(&p));
     bw_permit_return(permits, &p);
     assert_false(p.granted);
-    NATS_RIG_WAIT(&rig, bw_permits_pending(permits) == 0);
+    NATS_RIG_WAIT(&rig, bw_permit_pending(permits) == 0);
     assert_int_equal(rig.report[0].call_class, CALL_UNSENT);
     bw_permit_return(permits, &p); /* there is nothing left to return */
     NATS_RIG_UNTIL(&rig, false, 50);
@@ -240,8 +240,8 @@ static void a_cancelled_ask_gives_its_grant_back(void **state)
     NATS_RIG_UNTIL(&rig, false, 100);
     bw_permit_cancel(&t.ask);
     assert_null(t.ask);
-    assert_int_equal(bw_permits_pending(permits), 1); /* a drain waits for it */
-    NATS_RIG_WAIT(&rig, rig.reports == 1 && bw_permits_pending(permits) == 0);
+    assert_int_equal(bw_permit_pending(permits), 1); /* a drain waits for it */
+    NATS_RIG_WAIT(&rig, rig.reports == 1 && bw_permit_pending(permits) == 0);
     assert_int_equal(t.answers, 0);
     assert_string_equal(rig.report[0].id, rig.ask[0].id);
     assert_int_equal(rig.report[0].call_class, CALL_UNSENT);
@@ -258,7 +258,7 @@ static void a_cancelled_ask_that_is_refused_is_over(void **state)
     start(&t, WANT);
     NATS_RIG_UNTIL(&rig, false, 50);
     bw_permit_cancel(&t.ask);
-    NATS_RIG_WAIT(&rig, bw_permits_pending(permits) == 0);
+    NATS_RIG_WAIT(&rig, bw_permit_pending(permits) == 0);
     assert_int_equal(t.answers + rig.reports, 0);
 }
 
@@ -271,7 +271,7 @@ static void an_ask_that_nobody_heard_is_cancelled_at_once(void **state)
     NATS_RIG_UNTIL(&rig, false, 100); /* no limiter: it pauses */
     bw_permit_cancel(&t.ask);
     NATS_RIG_UNTIL(&rig, false, 20);
-    assert_int_equal(bw_permits_pending(permits), 0);
+    assert_int_equal(bw_permit_pending(permits), 0);
 }
 
 /* ---- reports ----------------------------------------------------------------------------- */
@@ -287,7 +287,7 @@ static void an_ordinary_report_is_said_once(void **state)
     struct bw_permit p = granted();
     bw_permit_report(permits, &p, &done);
     bw_permit_report(permits, &p, &done); /* and for one permit only once */
-    assert_int_equal(bw_permits_pending(permits), 0);
+    assert_int_equal(bw_permit_pending(permits), 0);
     NATS_RIG_WAIT(&rig, rig.reports == 1);
     NATS_RIG_UNTIL(&rig, false, 100);
     assert_int_equal(rig.reports, 1);
@@ -309,10 +309,10 @@ static void an_opened_session_is_reported_until_it_is_confirmed(void **state)
     nats_rig_limiter(&rig);
     struct bw_permit p = granted();
     bw_permit_report(permits, &p, &done);
-    assert_int_equal(bw_permits_pending(permits), 1);
+    assert_int_equal(bw_permit_pending(permits), 1);
     NATS_RIG_WAIT(&rig, rig.reports == 2);
     rig.confirms = true;
-    NATS_RIG_WAIT(&rig, bw_permits_pending(permits) == 0);
+    NATS_RIG_WAIT(&rig, bw_permit_pending(permits) == 0);
     assert_true(rig.report[0].session_opened && rig.report[rig.reports - 1].session_opened);
     assert_string_equal(rig.report[0].id, rig.report[rig.reports - 1].id);
 }
@@ -329,9 +329,9 @@ static void a_report_outlives_the_connection(void **state)
     NATS_RIG_WAIT(&rig, !bus_connected(rig.bus) && !bus_connected(rig.other));
     bw_permit_report(permits, &p, &done);
     NATS_RIG_UNTIL(&rig, false, 300);
-    assert_int_equal(bw_permits_pending(permits), 1);
+    assert_int_equal(bw_permit_pending(permits), 1);
     nats_rig_server(&rig);
-    NATS_RIG_WAIT(&rig, bw_permits_pending(permits) == 0);
+    NATS_RIG_WAIT(&rig, bw_permit_pending(permits) == 0);
     assert_true(rig.report[rig.reports - 1].session_closed);
 }
 
@@ -340,7 +340,7 @@ static void a_session_that_is_gone_needs_no_permit(void **state)
     (void)state;
     nats_rig_limiter(&rig);
     bw_permit_session_gone(permits, "sim", WANT.session);
-    NATS_RIG_WAIT(&rig, bw_permits_pending(permits) == 0);
+    NATS_RIG_WAIT(&rig, bw_permit_pending(permits) == 0);
     assert_int_equal(rig.reports, 1);
     assert_true(rig.report[0].session_closed);
     assert_string_equal(rig.report[0].name, "sim");
@@ -364,7 +364,7 @@ static void what_is_under_way_ends_with_the_bus(void **state)
     bw_permit_report(permits, &p, &done);
     NATS_RIG_UNTIL(&rig, false, 50);
     bw_permit_cancel(&cancelled.ask);
-    bw_permits_free(&permits);
+    bw_permit_free(&permits);
     bus_free(&rig.bus);
     NATS_RIG_UNTIL(&rig, false, 20);
     assert_int_equal(t.answers + cancelled.answers, 0);

@@ -24,7 +24,7 @@ static uint64_t tick(void *self, uint64_t now)
 {
     struct bw *bw = self;
 
-    return bw_reaper_tick(bw->reaper, now);
+    return bw_reap_tick(bw->reaper, now);
 }
 
 static void run_worker(void)
@@ -40,14 +40,14 @@ static void run_worker(void)
     if (failed(http_open(&bw.http, svc_loop(svc), &(struct http_config){0})))
         _exit(9);
     bw.drivers   = (struct bw_drivers){svc_loop(svc), bw.http};
-    bw.permits   = bw_permits_new(bw.bus);
-    bw.upstreams = bw_upstreams_new(bw.bus);
-    bw.reaper    = bw_reaper_new(&bw);
+    bw.permits   = bw_permit_new(bw.bus);
+    bw.upstreams = bw_upstream_new(bw.bus);
+    bw.reaper    = bw_reap_new(&bw);
     svc_tick(svc, tick, &bw);
     int status = svc_run(svc);
-    bw_reaper_free(&bw.reaper);
-    bw_upstreams_free(&bw.upstreams);
-    bw_permits_free(&bw.permits);
+    bw_reap_free(&bw.reaper);
+    bw_upstream_free(&bw.upstreams);
+    bw_permit_free(&bw.permits);
     http_free(&bw.http);
     svc_free(&svc);
     exit(status);

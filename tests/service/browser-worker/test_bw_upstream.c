@@ -72,14 +72,14 @@ static int begin(void **state)
     said[0] = '\0';
     log_sink(on_line, NULL);
     setenv("UP_KEY", "hush-hush", 1);
-    all = bw_upstreams_new(NULL);
+    all = bw_upstream_new(NULL);
     return 0;
 }
 
 static int end(void **state)
 {
     (void)state;
-    bw_upstreams_free(&all);
+    bw_upstream_free(&all);
     assert_int_equal(follows, 0);
     log_sink(NULL, NULL);
     return 0;
@@ -109,9 +109,9 @@ static void ready_is_when_all_that_was_there_is_read(void **state)
 {
     (void)state;
     comes("sim", "{}");
-    assert_false(bw_upstreams_ready(all));
+    assert_false(bw_upstream_ready(all));
     follow.on_caught_up(follow.self);
-    assert_true(bw_upstreams_ready(all));
+    assert_true(bw_upstream_ready(all));
 }
 
 static void a_wrong_value_leaves_the_last_good_one(void **state)

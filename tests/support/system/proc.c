@@ -149,16 +149,11 @@ bool proc_runs(struct proc *p, int *ret_status)
     return false;
 }
 
-int proc_end(struct proc *p, int timeout_ms)
+int proc_wait(struct proc *p, int timeout_ms)
 {
     int64_t until = clock_ms() + timeout_ms;
     int status    = 0;
 
-    if (p->pid <= 0)
-        return 0;
-    if (p->stopped)
-        proc_continue(p);
-    (void)kill(p->pid, SIGTERM);
     while (clock_ms() < until) {
         if (!proc_runs(p, &status))
             return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -166,6 +161,16 @@ int proc_end(struct proc *p, int timeout_ms)
     }
     proc_kill(p);
     return -1;
+}
+
+int proc_end(struct proc *p, int timeout_ms)
+{
+    if (p->pid <= 0)
+        return 0;
+    if (p->stopped)
+        proc_continue(p);
+    (void)kill(p->pid, SIGTERM);
+    return proc_wait(p, timeout_ms);
 }
 
 char *proc_log(const struct proc *p)

@@ -34,6 +34,8 @@ void proc_stop(struct proc *p); /* SIGSTOP: frozen */
 void proc_continue(struct proc *p);
 void proc_kill(struct proc *p); /* kill -9, and wait; a frozen one, too */
 
+/* The exit code when it has ended by itself; -1 and 128 + n as below. */
+int proc_wait(struct proc *p, int timeout_ms);
 /* SIGTERM, and the exit code when it has ended; -1: killed, because the time was over; 128 + n: by signal n. */
 int proc_end(struct proc *p, int timeout_ms);
 

@@ -220,6 +220,79 @@ static void a_follower_whose_consumer_is_deleted_goes_on(void **state)
     reader_end(r);
 }
 
+/* ---- deliveries that nobody sent: we play the server -------------------------------------------- */
+
+/* Where the follower is to be answered, and what its consumer is called now. */
+struct spy {
+    char inbox[128], consumer[64];
+    size_t changes;
+};
+
+static void on_pull(void *self, struct bus_msg **msg)
+{
+    struct spy *spy  = self;
+    const char *name = strrchr((*msg)->subject, '.') + 1;
+
+    spy->changes += strcmp(spy->consumer, name) != 0;
+    snprintf(spy->consumer, sizeof(spy->consumer), "%s", name);
+    snprintf(spy->inbox, sizeof(spy->inbox), "%s", (*msg)->reply);
+}
+
+static void forge(struct world *w, const struct spy *spy, const char *consumer, unsigned seq)
+{
+    struct bus_out out = {.subject = spy->inbox, .body = bytes_str("forged")};
+    char acks[256];
+
+    snprintf(acks, sizeof(acks), "$JS.ACK.S.%s.1.%u.%u.1700000000000000000.0", consumer, seq,
+             seq);
+    assert_true(bus_send_from(w->bus, &out, acks));
+}
+
+static void forge_beat(struct world *w, const struct spy *spy, const char *last)
+{
+    struct bus_header h[] = {{"Status", "100"}, {"Nats-Last-Consumer", last}};
+    struct bus_out out    = {.subject = spy->inbox, .headers = h, .header_count = 2};
+
+    assert_true(bus_send(w->bus, &out));
+}
+
+static void a_hole_or_a_stranger_in_the_deliveries_is_noticed(void **state)
+{
+    struct world *w     = *state;
+    struct reader *r    = reader_new();
+    struct spy spy      = {.changes = 0};
+    struct bus_sub *sub = NULL;
+
+    world_stream(w, "S", "s.>", NULL);
+    assert_false(failed(
+        bus_subscribe(w->bus, "$JS.API.CONSUMER.MSG.NEXT.S.*", NULL, on_pull, &spy, &sub)));
+    put(w, "s.a", 5);
+    follow(w, r, (struct bus_follow){0});
+    assert_true(world_counts(w, &r->count, 5));
+    assert_true(world_counts(w, &spy.changes, 1));
+
+    forge(w, &spy, "follow-of-somebody-else", 6); /* is not seen, and changes nothing */
+    world_pass(w, 100);
+    assert_int_equal(r->count, 5);
+    assert_int_equal(spy.changes, 1);
+
+    forge(w, &spy, spy.consumer, 9); /* 6, 7 and 8 never came */
+    assert_true(world_counts(w, &spy.changes, 2));
+    assert_int_equal(r->count, 5);
+
+    forge_beat(w, &spy, "0"); /* as it is: the new consumer has delivered nothing */
+    world_pass(w, 100);
+    assert_int_equal(spy.changes, 2);
+    forge_beat(w, &spy, "3"); /* three were sent to us, and none came */
+    assert_true(world_counts(w, &spy.changes, 3));
+
+    put(w, "s.a", 5);
+    assert_true(world_counts(w, &r->count, 10));
+    assert_run(r, 1, 10);
+    assert_int_equal(r->caught_up, 1);
+    reader_end(r);
+}
+
 static void a_stream_made_anew_is_noticed(void **state)
 {
     struct world *w  = *state;
@@ -307,6 +380,7 @@ int main(void)
         TEST(a_follower_may_end_itself_in_its_own_call),
         TEST(a_follower_waits_for_its_stream),
         TEST(a_follower_whose_consumer_is_deleted_goes_on),
+        TEST(a_hole_or_a_stranger_in_the_deliveries_is_noticed),
         TEST(a_stream_made_anew_is_noticed),
         TEST(purged_messages_are_stepped_over),
         TEST(what_is_no_stream_is_refused),

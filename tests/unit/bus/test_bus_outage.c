@@ -109,6 +109,27 @@ static void crowd_free(struct crowd *c)
     mem_free(&c);
 }
 
+struct reader {
+    size_t count, caught_up, anew;
+    uint64_t last;
+    bool in_order;
+};
+
+static void on_msg(void *self, struct bus_msg **msg)
+{
+    struct reader *r = self;
+
+    r->in_order = r->in_order && (*msg)->seq == r->last + 1;
+    r->last     = (*msg)->seq;
+    r->count++;
+}
+
+static void counts(void *self, struct bus_msg **msg)
+{
+    (void)msg;
+    (*(size_t *)self)++;
+}
+
 /* ---- stopped ------------------------------------------------------------------------------------------ */
 
 static void a_stopped_server_does_not_stop_the_loop(void **state)
@@ -238,6 +259,44 @@ static void what_was_refused_while_away_never_lands(void **state)
     assert_int_equal(w->ups, 4);
 }
 
+/* Something takes the server's place that lets in and says nothing: nats.c waits for it, with its lock
+   held, for 2 s at a time.  The loop has not heard of the loss yet, and must not be held up. */
+static void a_library_that_is_busy_connecting_does_not_hold_the_loop(void **state)
+{
+    struct world *w        = *state;
+    struct bus_out out     = {.subject = "s.a"};
+    struct bus_sub *sub    = NULL;
+    struct sockaddr_in at  = {.sin_family      = AF_INET,
+                              .sin_port        = htons((uint16_t)w->port),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd                 = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int yes                = 1;
+    struct reader r        = {0};
+    struct bus_follower *f = NULL;
+
+    world_stream(w, "S", "s.>", NULL);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)), 0);
+    world_server_end(w, SIGKILL);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(listen(fd, 16), 0);
+    usleep(600000);
+
+    uint64_t since = clk_mono_ms();
+    assert_false(bus_send(w->bus, &out));
+    assert_false(bus_connected(w->bus));
+    assert_false(failed(bus_subscribe(w->bus, "x", NULL, counts, &r.count, &sub)));
+    bus_unsubscribe(&sub);
+    assert_false(failed(bus_follow(
+        w->bus, &(struct bus_follow){.stream = "S", .on_msg = on_msg, .self = &r}, &f)));
+    bus_follow_end(&f);
+    world_pass(w, 100);
+    assert_in_range(clk_mono_ms() - since, 0, 300);
+
+    close(fd);
+    world_server_start(w, NULL);
+    assert_true(world_run(w, world_is_connected, w, WORLD_WAIT_MS));
+}
+
 /* The library by itself: what the bus builds on, since it may hear of a loss a moment before us. */
 int natsOptions_Create(void **options);
 int natsOptions_SetURL(void *options, const char *url);
@@ -282,21 +341,6 @@ static void the_library_refuses_and_keeps_nothing_with_a_buffer_of_0(void **stat
 }
 
 /* ---- readers through it all ----------------------------------------------------------------------------- */
-
-struct reader {
-    size_t count, caught_up, anew;
-    uint64_t last;
-    bool in_order;
-};
-
-static void on_msg(void *self, struct bus_msg **msg)
-{
-    struct reader *r = self;
-
-    r->in_order = r->in_order && (*msg)->seq == r->last + 1;
-    r->last     = (*msg)->seq;
-    r->count++;
-}
 
 static void on_anew(void *self)
 {
@@ -442,12 +486,6 @@ static void a_server_that_lost_its_store_is_a_stream_made_anew(void **state)
 }
 
 /* ---- before the first connection ------------------------------------------------------------------------- */
-
-static void counts(void *self, struct bus_msg **msg)
-{
-    (void)msg;
-    (*(size_t *)self)++;
-}
 
 static int setup_without_server(void **state)
 {
@@ -601,6 +639,7 @@ int main(void)
         TEST(a_bus_is_freed_soon_though_the_server_sleeps),
         TEST(the_loss_of_the_connection_ends_what_is_out_at_once),
         TEST(what_was_refused_while_away_never_lands),
+        TEST(a_library_that_is_busy_connecting_does_not_hold_the_loop),
         TEST(the_library_refuses_and_keeps_nothing_with_a_buffer_of_0),
         TEST(followers_see_all_once_in_order_through_kills),
         TEST(a_server_that_lost_its_store_is_a_stream_made_anew),

@@ -1,0 +1,87 @@
+# stack - the processes of the demo: each on loopback, on a port it finds itself, with its own log, and dead when the demo is.
+# shellcheck shell=bash
+
+declare -A pids=()
+
+# start NAME COMMAND...
+start() {
+    local name=$1
+    shift
+    setpriv --pdeathsig KILL "$@" >"$logs/$name.log" 2>&1 </dev/null &
+    pids[$name]=$!
+    disown # so that bash says nothing about those we kill
+}
+
+alive() { kill -0 "${pids[$1]}" 2>/dev/null; }
+
+# said NAME WORDS: waits until its log has them, and prints the line
+said() {
+    local tries
+    for ((tries = 0; tries < 300; tries++)); do
+        grep -m 1 -F -- "$2" "$logs/$1.log" 2>/dev/null && return
+        alive "$1" || break
+        sleep 0.05
+    done
+    tail -n 5 "$logs/$1.log" >&2
+    die "$1 did not start (its log: $logs/$1.log)"
+}
+
+# ask SUBJECT [JSON]: the answer; an error is one of ours
+ask() {
+    local answer
+    answer=$(nats req --raw --no-templates --timeout 10s "$1" "${2:-}" 2>&1)
+    jq -e 'type == "object" and (has("code") | not)' <<<"$answer" >/dev/null 2>&1 || die "$1: ${answer:-no answer}"
+    printf '%s\n' "$answer"
+}
+
+start_nats() {
+    printf '%s\n' 'server_name: sluice-demo' 'listen: "127.0.0.1:-1"' 'max_payload: 4MB' "ports_file_dir: \"$home\"" \
+        "jetstream { store_dir: \"$home/nats\", max_file_store: 4GB }" >"$home/nats.conf"
+    start nats nats-server -c "$home/nats.conf"
+    said nats 'Server is ready' >/dev/null
+    NATS_URL=$(jq -r '.nats[0]' "$home"/*_"${pids[nats]}".ports)
+    export NATS_URL
+}
+
+worker_id() { said "$1" msg=ready | sed -n 's/.* worker=\([^ ]*\).*/\1/p'; }
+
+start_worker() { start "$1" "$bin/sluice-browser-worker"; }
+
+start_all() {
+    start_nats
+    export SLUICE_HTTP=off SLUICE_LEASE=5s SLUICE_REAP=5s SLUICE_SLOTS=80 DEMO_KEY=none
+    mkdir -p "$home/chrome"
+    start sim "$helpers/agent_sim" --record "$home/record"
+    start shop "$helpers/shop_server" --root "$root/tests/support/shop"
+    TMPDIR=$home/chrome start chromedriver chromedriver --port=0
+    for service in gateway scheduler limiter; do start "$service" "$bin/sluice-$service"; done
+    start_worker worker-1
+    start_worker worker-2
+
+    sim=$(said sim 'listening on' | sed 's/.* on //')
+    shop=$(said shop 'listening on' | sed 's/.* on //')
+    chrome=http://127.0.0.1:$(said chromedriver 'on port' | sed 's/.*on port \([0-9]*\).*/\1/')
+    for service in gateway worker-1 worker-2; do said "$service" msg=ready >/dev/null; done
+    for service in scheduler limiter; do said "$service" msg=deciding >/dev/null; done
+}
+
+# Chromium does not end with its chromedriver. Those that are ours keep their profile in our folder.
+browsers() { grep -lsaF -- "--user-data-dir=$home/chrome/" /proc/[0-9]*/cmdline | cut -d / -f 3; }
+
+stop_all() {
+    local name pid tries left
+    for name in "${!pids[@]}"; do
+        case $name in nats | chromedriver) ;; *) kill "${pids[$name]}" 2>/dev/null || true ;; esac
+    done
+    for ((tries = 0; tries < 60; tries++)); do
+        left=''
+        for name in "${!pids[@]}"; do
+            case $name in nats | chromedriver) ;; *) ! alive "$name" || left+=" $name" ;; esac
+        done
+        [ -n "$left" ] || break
+        sleep 0.05
+    done
+    for name in "${!pids[@]}"; do kill -KILL "${pids[$name]}" 2>/dev/null || true; done
+    for pid in $(browsers); do kill -KILL "$pid" 2>/dev/null || true; done
+    pids=()
+}
