@@ -40,29 +40,53 @@ static struct json *parsed(struct bytes text)
 
 /* ---- steps -------------------------------------------------------------------------------------------- */
 
-/* The steps in the order of their first entry are not kept; by id is how people look them up. */
-static struct json *steps_seen(const struct run_fold *f)
+/* In the order in which they were done, those in hand last.  The array is the caller's. */
+static const struct run_step **in_order(const struct run_fold *f, size_t *ret_count)
 {
-    struct json *steps = json_new_object();
+    const struct run_step **all = mem_array(map_count(f->steps) + 1, sizeof *all);
+    size_t count                = 0;
     const char *id;
     void *value;
 
     for (size_t it = 0; map_next(f->steps, &it, &id, &value);) {
         const struct run_step *s = value;
-        struct json *one         = json_new_object();
+        uint64_t seq             = s->outcomes ? s->last_seq : UINT64_MAX;
+        size_t at                = count++;
 
-        if (s->settled) {
-            set_text(one, "status", entry_result_word(s->last.result));
-            json_set(one, "ms", json_new_int((int64_t)s->last.ms));
-            set_text(one, "code", s->last.code);
-        } else {
-            set_text(one, "status", f->phase == RUN_WAITING ? "waiting" : "running");
-            set_time(one, "since", s->since_ms ? s->since_ms : s->ended_ms);
-        }
-        if (s->attempts > 1)
-            json_set(one, "tries", json_new_int(s->attempts));
-        json_set(steps, s->id, one);
+        for (; at && (all[at - 1]->outcomes ? all[at - 1]->last_seq : UINT64_MAX) > seq; at--)
+            all[at] = all[at - 1];
+        all[at] = s;
     }
+    *ret_count = count;
+    return all;
+}
+
+static struct json *step_seen(const struct run_fold *f, const struct run_step *s)
+{
+    struct json *one = json_new_object();
+
+    if (s->settled) {
+        set_text(one, "status", entry_result_word(s->last.result));
+        json_set(one, "ms", json_new_int((int64_t)s->last.ms));
+        set_text(one, "code", s->last.code);
+    } else {
+        set_text(one, "status", f->phase == RUN_WAITING ? "waiting" : "running");
+        set_time(one, "since", s->since_ms ? s->since_ms : s->ended_ms);
+    }
+    if (s->attempts > 1)
+        json_set(one, "tries", json_new_int(s->attempts));
+    return one;
+}
+
+static struct json *steps_seen(const struct run_fold *f)
+{
+    struct json *steps = json_new_object();
+    size_t count;
+    const struct run_step **all = in_order(f, &count);
+
+    for (size_t i = 0; i < count; i++)
+        json_set(steps, all[i]->id, step_seen(f, all[i]));
+    mem_free(&all);
     return steps;
 }
 
@@ -272,17 +296,9 @@ static void add_outcome(struct json *steps, struct json *vars, const struct run_
 /* `set` steps overwrite each other in the order in which they were done. */
 static void add_outcomes(const struct run_fold *f, struct json *steps, struct json *vars)
 {
-    const struct run_step **all = mem_array(map_count(f->steps) + 1, sizeof *all);
-    size_t count                = 0;
-    const char *id;
-    void *value;
+    size_t count;
+    const struct run_step **all = in_order(f, &count);
 
-    for (size_t it = 0; map_next(f->steps, &it, &id, &value);) {
-        size_t at = count++;
-        for (const struct run_step *s = value; at && all[at - 1]->last_seq > s->last_seq; at--)
-            all[at] = all[at - 1];
-        all[at] = value;
-    }
     for (size_t i = 0; i < count; i++)
         add_outcome(steps, vars, all[i]);
     mem_free(&all);

@@ -2,8 +2,13 @@
  * bw_webdriver - the driver for W3C WebDriver: chromedriver, geckodriver, Selenium Grid.
  *
  * A call is a chain of commands in one session, one at a time (a remote end queues them anyway).  Before
- * each the step's deadline is looked at; after a step it is looked where the browser stands.  Only scripts of
- * ours run in a page.  Source: W3C WebDriver; chromedriver's own list of sessions.
+ * each the step's deadline is looked at; before each action, before each picture and at the end it is looked
+ * where the browser stands.  Only scripts of ours run in a page.  Source: W3C WebDriver; chromedriver's own
+ * list of sessions.
+ *
+ * Its files: _open (a new session), _act (the actions of a browse; _action reads one), _read (a retrieve),
+ * _go (where the browser may go, and where it stands), _send (one command and its answer), _error (what an
+ * error means), _end (how a call ends).
  */
 #ifndef BW_WEBDRIVER_H
 #define BW_WEBDRIVER_H
@@ -11,90 +16,86 @@
 #include <uv.h>
 
 #include "bw_driver.h"
+#include "bw_webdriver_action.h"
+#include "bw_webdriver_error.h"
 
-enum { WD_MAGIC = 0x62777764, WD_SHOTS = 6, WD_WHY_SIZE = 256 };
+enum {
+    WD_MAGIC     = 0x62777764,
+    WD_SHOTS     = WD_ACTION_SHOTS + 1, /* one place is the failure's */
+    WD_WHY_SIZE  = 384,
+    WD_HOST_SIZE = 256,
+};
 
-struct bw_call;
-/* What comes next: value is the answer's "value". */
+/* What comes next: value is the answer's "value"; NULL after an error that is for the caller. */
 typedef void wd_next_fn(struct bw_call *c, const struct json *value);
 
 struct bw_call {
     uint32_t magic;
     uv_timer_t timer;
     uv_getaddrinfo_t lookup;
-    bool looking, over;
+    bool looking, closed; /* who of the two comes last frees */
     const struct bw_drivers *env;
-    struct http_call *sent;
+    bw_answer_fn *fn;
+    void *self;
+
+    /* What was asked. */
     enum bw_verb verb;
     enum entry_effect effect;
     char base[512], session[256];
     struct json *body;
-    uint64_t started_ms, deadline_ms, body_max, page_max, timeout_ms;
+    uint64_t started_ms, deadline_ms, timeout_ms, page_max;
     bool private_net, shot_on_failure;
     bool (*may)(void *self);
     void *asker;
-    bw_answer_fn *fn;
-    void *self;
 
+    /* The command in hand. */
+    struct http_call *sent;
     wd_next_fn *next;
-    const char *command; /* in hand: "click", for what people read */
-    bool tolerant; /* an error of the remote end goes to next as NULL, its word in `error` */
-    char error[64], message[WD_WHY_SIZE];
+    const char *command; /* "click": for what people read */
+    bool tolerant;       /* an error of the remote end is for `next`, unless the session is lost */
+    char error[64], message[256];
     int status;
+    bool anything; /* was sent at all */
+    bool acted;    /* something may have been changed in the page by this call … */
+    bool acted_before; /* … and before the command in hand */
 
-    size_t action;         /* index in body.actions */
+    /* Where it goes and stands. */
+    char *target;
+    wd_next_fn *after_go, *after_guard, *after_look;
+    char url[2048], judged[WD_HOST_SIZE]; /* a host that was found good in this call */
+
+    /* Of a browse. */
+    size_t at; /* index in body.actions */
+    struct wd_action action;
     uint64_t action_until; /* its element must be there by then (monotonic ms) */
-    bool acted;            /* something was changed in the page by this call */
-    const char *using_kind;
-    char selector[512], element[128];
-    struct json *spec; /* of a retrieve */
+    struct json *found;
+    size_t candidate;
+    char element[256], reason[64]; /* why an element is not usable */
+
+    /* Of a retrieve. */
+    struct json *spec;
     int64_t height;
     uint64_t height_since;
-    char url[2048];
-    wd_next_fn *after_guard, *after_navigation, *on_chosen;
-    const char *reason; /* why an element is not usable */
-    char guarded[2048];
 
-    enum call_fate fate; /* of the end */
+    /* Its end. */
+    bool failing; /* it has failed; only where and how it looks is still being asked */
+    enum call_fate fate;
     enum call_class call_class;
+    int failed_status;
     const char *code;
     char detail[WD_WHY_SIZE];
     struct json *value;
     bool session_gone;
     struct bw_shot shots[WD_SHOTS];
     size_t shot_count;
-    bool failing; /* a picture of the failure is being taken */
 };
 
-/* ---- bw_webdriver.c: commands ---- */
+uint64_t bw_webdriver_left_ms(const struct bw_call *c);
 
-/* Sends a command of the session; method "POST" with args (taken over; NULL: {}). */
-void wd_command(struct bw_call *c, const char *command, const char *method, const char *path,
-                struct json *args, wd_next_fn *next);
-/* The same, and an error of the remote end is for `next`: value NULL, c->error set. */
-void wd_try(struct bw_call *c, const char *command, const char *method, const char *path,
-            struct json *args, wd_next_fn *next);
-void wd_later(struct bw_call *c, uint64_t ms, wd_next_fn *next);
-uint64_t wd_now(const struct bw_call *c);
-uint64_t wd_left_ms(const struct bw_call *c);
-/* May the browser go there?  Resolved and judged; then next, or the call fails with url_forbidden. */
-void wd_guard(struct bw_call *c, const char *url, wd_next_fn *next);
-/* Keeps a picture (base 64); false if there is no room or it is none. */
-bool wd_keep_shot(struct bw_call *c, const char *name, const struct json *base64);
+/* The timer: next(c, NULL) after a while. */
+void bw_webdriver_later(struct bw_call *c, uint64_t ms, wd_next_fn *next);
 
-/* ---- ends ---- */
-void wd_done(struct bw_call *c, struct json *value);
-/* fate: what it was; an unsafe step in which something was done already is UNANSWERED whatever it was. */
-void wd_fail(struct bw_call *c, enum call_fate fate, const char *code, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-
-/* ---- bw_webdriver_act.c ---- */
-void wd_browse(struct bw_call *c);
-/* Where does it stand? Then judge it, then end. */
-void wd_finish_page(struct bw_call *c, struct json *value);
-void wd_navigate(struct bw_call *c, const char *url, wd_next_fn *next);
-
-/* ---- bw_webdriver_read.c ---- */
-void wd_retrieve(struct bw_call *c);
+/* The answer was given: no callback any more, and the memory goes when nothing refers to it. */
+void bw_webdriver_release(struct bw_call *c);
 
 #endif

@@ -28,8 +28,8 @@ static const struct load_spec MANY = {
 static struct proc *leader_of(struct proc *const two[2])
 {
     for (int i = 0; i < 2; i++)
-        if (proc_said_times(two[i], "leadership won") >
-            proc_said_times(two[i], "leadership lost") + proc_said_times(two[i], "leadership given back"))
+        if (proc_said_times(two[i], "msg=\"leadership won\"") >
+            proc_said_times(two[i], "msg=\"leadership lost\"") + proc_said_times(two[i], "msg=\"leadership given back\""))
             return two[i];
     return NULL;
 }
@@ -113,6 +113,7 @@ static void two_leaders_and_one_lock_never_overlap(void **state)
         proc_stop(old);
         WORLD_WAIT(w, 20000, proc_said_times(next, "msg=deciding") > decided);
         proc_continue(old);
+        WORLD_WAIT(w, 10000, leader_of(two) == next);
         if (dose == 1) {
             proc_kill(worker);
             world_restart(w, worker);

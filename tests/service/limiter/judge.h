@@ -27,6 +27,7 @@ struct judge {
     size_t grants, returns, most_in_1s;
     uint64_t epochs[64], seq, batches;
     size_t epoch_count, snapshots;
+    size_t unseen; /* messages that a rollup removed before they were delivered */
     bool broken, gap;
 };
 
@@ -61,6 +62,15 @@ static inline void judge_look(struct judge *j, const char *what, size_t now, siz
     j->broken = true;
 }
 
+static inline void judge_open(struct judge *j, const char *session)
+{
+    if (session[0] && judge_session(j, session) < 0)
+        snprintf(j->session[j->session_count++], sizeof(j->session[0]), "%s", session);
+    if (j->session_most < j->session_count)
+        j->session_most = j->session_count;
+    judge_look(j, "sessions", j->session_count, j->sessions);
+}
+
 static inline void judge_grant(struct judge *j, const struct grant_record *r, bool snapshot)
 {
     struct judge_held *h = judge_find(j, r->id);
@@ -73,14 +83,10 @@ static inline void judge_grant(struct judge *j, const struct grant_record *r, bo
         h->in_flight = r->in_flight;
         j->in_flight_now += r->in_flight;
     }
-    if (r->session_open && r->session[0] && judge_session(j, r->session) < 0)
-        snprintf(j->session[j->session_count++], sizeof(j->session[0]), "%s", r->session);
+    judge_open(j, r->session_open ? r->session : "");
     if (j->in_flight_most < j->in_flight_now)
         j->in_flight_most = j->in_flight_now;
-    if (j->session_most < j->session_count)
-        j->session_most = j->session_count;
     judge_look(j, "calls in flight", j->in_flight_now, j->in_flight);
-    judge_look(j, "sessions", j->session_count, j->sessions);
     if (r->rate && !snapshot)
         j->at[j->grants++] = r->at_ms;
 }
@@ -107,10 +113,12 @@ static inline void judge_record(struct judge *j, const struct grant_record *r, b
         if (n >= 0)
             memcpy(j->session[n], j->session[--j->session_count], sizeof(j->session[0]));
         return;
+    case GRANT_SESSION:
+        judge_open(j, r->session);
+        return;
     case GRANT_NONE:
     case GRANT_MODE:
     case GRANT_INCIDENT:
-    case GRANT_SESSION:
         return;
     }
 }
@@ -124,10 +132,14 @@ static inline void judge_batch(struct judge *j, const struct nc_msg *m)
 
     if (sscanf(m->reply, "$JS.ACK.SLUICE_GRANTS.%*[^.].%*[^.].%llu.", &seq) != 1)
         fail_now("this is no delivery");
-    j->gap = j->gap || seq != j->seq + 1; /* a rollup was faster: then this proves nothing */
-    j->seq = seq;
     if (failed(wire_read_grant_batch(&b, bytes_of(m->body, m->len), arena)))
         fail_now("a batch cannot be read");
+    if (seq != j->seq + 1) {
+        j->gap = j->gap || !b.snapshot;
+        j->unseen += seq - j->seq - 1;
+        j->out_count = j->in_flight_now = j->session_count = 0;
+    }
+    j->seq = seq;
     if (j->epoch_count == 0 || j->epochs[j->epoch_count - 1] != b.epoch)
         j->epochs[j->epoch_count++] = b.epoch;
     j->batches++;
@@ -137,17 +149,22 @@ static inline void judge_batch(struct judge *j, const struct nc_msg *m)
     arena_free(&arena);
 }
 
-static inline void judge_follow(struct nc *nc)
+/* From the message behind the last that was seen.  The answer is not waited for: deliveries may come
+   before it.  An earlier consumer may live on: it has another subject. */
+static inline void judge_follow(const struct judge *j, struct nc *nc)
 {
-    static const char *BODY =
-        "{\"stream_name\":\"SLUICE_GRANTS\",\"config\":{\"deliver_subject\":\"judge.grants\","
-        "\"deliver_policy\":\"all\",\"ack_policy\":\"none\",\"replay_policy\":\"instant\"}}";
-    char answer[8192];
+    static int count;
+    char body[400], subject[64];
 
-    nc_sub(nc, "judge.grants", JUDGE_SID);
-    if (!nc_ask(nc, "$JS.API.CONSUMER.CREATE.SLUICE_GRANTS", BODY, answer, sizeof(answer)) ||
-        strstr(answer, "\"error\""))
-        fail_now("the judge cannot follow");
+    snprintf(subject, sizeof(subject), "judge.grants.%d", ++count);
+    snprintf(body, sizeof(body),
+             "{\"stream_name\":\"SLUICE_GRANTS\",\"config\":{\"deliver_subject\":\"%s\","
+             "\"deliver_policy\":\"by_start_sequence\",\"opt_start_seq\":%llu,"
+             "\"ack_policy\":\"none\",\"replay_policy\":\"instant\"}}",
+             subject, (unsigned long long)j->seq + 1);
+    nc_sub(nc, subject, JUDGE_SID);
+    nc_pub(nc, "$JS.API.CONSUMER.CREATE.SLUICE_GRANTS", "judge.created", body, strlen(body));
+    nc_flush(nc);
 }
 
 static inline int judge_compare(const void *a, const void *b)
@@ -171,10 +188,10 @@ static inline bool judge_verdict(struct judge *j)
     }
     if (j->per_s > 0)
         judge_look(j, "grants in a second", j->most_in_1s, j->per_s + j->burst);
-    printf("judge: %zu grants, %zu returns in %llu batches of %zu leaders, %zu snapshots; most in "
-           "flight %zu, sessions %zu, in a second %zu\n",
-           j->grants, j->returns, (unsigned long long)j->batches, j->epoch_count, j->snapshots,
-           j->in_flight_most, j->session_most, j->most_in_1s);
+    printf("judge: %zu grants, %zu returns in %llu batches (%zu unseen) of %zu leaders, %zu snapshots; "
+           "most in flight %zu, sessions %zu, in a second %zu\n",
+           j->grants, j->returns, (unsigned long long)j->batches, j->unseen, j->epoch_count,
+           j->snapshots, j->in_flight_most, j->session_most, j->most_in_1s);
     free(j->at);
     return !j->broken;
 }

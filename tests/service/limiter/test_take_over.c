@@ -26,6 +26,7 @@ struct asker {
     char id[ID_SIZE], session[ID_SIZE + 1];
     bool opened, closing;
     uint64_t until, asked;
+    struct permit_report last; /* what it returned last */
 };
 
 struct load {
@@ -83,11 +84,22 @@ static void ask(struct load *l, unsigned n)
     send_ask(l, n);
 }
 
+/* What ends a session is confirmed; here its answer is not waited for: the judge looks at limits. */
+static void send_report(struct load *l, unsigned n)
+{
+    const struct permit_report *r = &l->askers[n].last;
+    char reply[64];
+
+    buf_clear(&l->body);
+    wire_write_permit_report(r, &l->body);
+    snprintf(reply, sizeof(reply), "_INBOX.confirm.%u", n);
+    nc_pub(l->nc, "sluice.permit.up", r->session_closed ? reply : NULL, l->body.at, l->body.len);
+}
+
 static void give_back(struct load *l, unsigned n)
 {
     struct asker *a        = &l->askers[n];
     struct permit_report r = {.status = 200, .call_class = CALL_OK, .name = "up"};
-    char reply[64];
 
     snprintf(r.id, sizeof(r.id), "%s", a->id);
     if (n % 3 == 0) {
@@ -96,11 +108,8 @@ static void give_back(struct load *l, unsigned n)
         r.session_closed = a->closing;
     }
     a->opened = n % 3 == 0 && !a->closing;
-    buf_clear(&l->body);
-    wire_write_permit_report(&r, &l->body);
-    /* What ends a session is confirmed; here its answer is not waited for: the judge looks at limits. */
-    snprintf(reply, sizeof(reply), "_INBOX.confirm.%u", n);
-    nc_pub(l->nc, "sluice.permit.up", r.session_closed ? reply : NULL, l->body.at, l->body.len);
+    a->last = r;
+    send_report(l, n);
     a->phase = IDLE;
     a->until = now_ms() + roll(l, 10);
 }
@@ -158,26 +167,36 @@ static void run(struct load *l, uint64_t ms)
     }
 }
 
-static void begin(struct load *l)
+static void listen_to(struct load *l)
+{
+    judge_follow(&l->judge, l->ear);
+    nc_sub(l->nc, "_INBOX.asker.*", 1);
+    nc_sub(l->nc, "_INBOX.confirm.*", 2);
+}
+
+static void begin_with(struct load *l, const char *const *settings)
 {
     memset(l, 0, sizeof(*l));
     l->dice = (unsigned)now_ms();
     printf("seed %u\n", l->dice);
     buf_init(&l->body, 65536);
     world_open(&l->world);
-    world_limiter(&l->world, 0, NULL);
+    world_limiter(&l->world, 0, settings);
     l->nc  = nc_open(l->world.port);
     l->ear = nc_open(l->world.port);
     assert_true(world_ready(l->nc, "up", UPSTREAM));
-    world_limiter(&l->world, 1, NULL);
+    world_limiter(&l->world, 1, settings);
     judge_init(&l->judge);
     l->judge.per_s     = PER_S;
     l->judge.burst     = BURST;
     l->judge.in_flight = IN_FLIGHT;
     l->judge.sessions  = SESSIONS;
-    judge_follow(l->ear);
-    nc_sub(l->nc, "_INBOX.asker.*", 1);
-    nc_sub(l->nc, "_INBOX.confirm.*", 2);
+    listen_to(l);
+}
+
+static void begin(struct load *l)
+{
+    begin_with(l, NULL);
 }
 
 static void end(struct load *l)
@@ -302,12 +321,53 @@ static void an_append_of_another_deposes(void **state)
     end(&l);
 }
 
+/* The server is killed with appends on their way: they are sent again, or read back. */
+static void a_restarted_server_leaves_no_limit_exceeded(void **state)
+{
+    static struct load l;
+    static const char *const SETTINGS[] = {"SLUICE_LEADER_TTL=9s", NULL};
+    int repeats                         = 0;
+
+    (void)state;
+    begin_with(&l, SETTINGS);
+    run(&l, 1000);
+    for (int turn = 0; turn < 4; turn++) {
+        uint64_t before = l.granted;
+
+        world_kill(&l.world.nats, SIGKILL);
+        nc_close(l.nc);
+        nc_close(l.ear);
+        world_nats(&l.world);
+        l.nc  = nc_open(l.world.port);
+        l.ear = nc_open(l.world.port);
+        for (uint64_t until = now_ms() + 10000;; usleep(100000)) {
+            char answer[4096];
+
+            if (nc_ask(l.ear, "$JS.API.STREAM.INFO.SLUICE_GRANTS", "", answer, sizeof(answer)))
+                break;
+            if (now_ms() > until)
+                fail_now("the stream does not come back");
+        }
+        listen_to(&l);
+        for (unsigned n = 0; n < ASKERS; n++)
+            if (l.askers[n].last.id[0]) /* said once, perhaps to a dead server */
+                send_report(&l, n);
+        for (int n = 0; n < 60 && l.granted < before + 300; n++)
+            run(&l, 250);
+        assert_true(l.granted >= before + 300);
+    }
+    repeats = world_logged(&l.world, "append refused");
+    printf("%d leaders deposed\n", repeats);
+    end(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_killed_leader_leaves_no_limit_exceeded),
         cmocka_unit_test(a_frozen_leader_that_goes_on_changes_nothing),
         cmocka_unit_test(an_append_of_another_deposes),
+        cmocka_unit_test(a_restarted_server_leaves_no_limit_exceeded),
     };
 
     return cmocka_run_group_tests_name("limiter take-over", tests, NULL, NULL);

@@ -220,7 +220,7 @@ static void a_follower_whose_consumer_is_deleted_goes_on(void **state)
     reader_end(r);
 }
 
-/* ---- deliveries that nobody sent: we play the server -------------------------------------------- */
+/* ---- deliveries that go astray --------------------------------------------------------------- */
 
 /* Where the follower is to be answered, and what its consumer is called now. */
 struct spy {
@@ -233,63 +233,102 @@ static void on_pull(void *self, struct bus_msg **msg)
     struct spy *spy  = self;
     const char *name = strrchr((*msg)->subject, '.') + 1;
 
+    if (strncmp(name, "follow-", 7) != 0)
+        return;
     spy->changes += strcmp(spy->consumer, name) != 0;
     snprintf(spy->consumer, sizeof(spy->consumer), "%s", name);
     snprintf(spy->inbox, sizeof(spy->inbox), "%s", (*msg)->reply);
 }
 
-static void forge(struct world *w, const struct spy *spy, const char *consumer, unsigned seq)
+static void ask_for_one(struct world *w, const char *consumer, const char *reply)
 {
-    struct bus_out out = {.subject = spy->inbox, .body = bytes_str("forged")};
-    char acks[256];
+    char subject[128];
 
-    snprintf(acks, sizeof(acks), "$JS.ACK.S.%s.1.%u.%u.1700000000000000000.0", consumer, seq,
-             seq);
-    assert_true(bus_send_from(w->bus, &out, acks));
+    snprintf(subject, sizeof(subject), "$JS.API.CONSUMER.MSG.NEXT.S.%s", consumer);
+    assert_true(bus_send_from(w->bus, &(struct bus_out){.subject = subject}, reply));
 }
 
-static void forge_beat(struct world *w, const struct spy *spy, const char *last)
+static void on_stolen(void *self, struct bus_msg **msg)
 {
-    struct bus_header h[] = {{"Status", "100"}, {"Nats-Last-Consumer", last}};
-    struct bus_out out    = {.subject = spy->inbox, .headers = h, .header_count = 2};
-
-    assert_true(bus_send(w->bus, &out));
+    (void)msg;
+    (*(size_t *)self)++;
 }
 
-static void a_hole_or_a_stranger_in_the_deliveries_is_noticed(void **state)
+/* A thief waits behind the follower at its consumer, and gets one of the next two messages. */
+static void a_delivery_that_goes_to_a_thief_is_fetched_again(void **state)
 {
     struct world *w     = *state;
     struct reader *r    = reader_new();
     struct spy spy      = {.changes = 0};
-    struct bus_sub *sub = NULL;
+    struct bus_sub *sub = NULL, *thief = NULL;
+    size_t stolen = 0;
 
     world_stream(w, "S", "s.>", NULL);
     assert_false(failed(
         bus_subscribe(w->bus, "$JS.API.CONSUMER.MSG.NEXT.S.*", NULL, on_pull, &spy, &sub)));
+    assert_false(failed(bus_subscribe(w->bus, "thief", NULL, on_stolen, &stolen, &thief)));
     put(w, "s.a", 5);
     follow(w, r, (struct bus_follow){0});
     assert_true(world_counts(w, &r->count, 5));
     assert_true(world_counts(w, &spy.changes, 1));
 
-    forge(w, &spy, "follow-of-somebody-else", 6); /* is not seen, and changes nothing */
-    world_pass(w, 100);
-    assert_int_equal(r->count, 5);
-    assert_int_equal(spy.changes, 1);
-
-    forge(w, &spy, spy.consumer, 9); /* 6, 7 and 8 never came */
+    /* Others follow the stolen one: a hole in the numbers. */
+    ask_for_one(w, spy.consumer, "thief");
+    world_pass(w, 50);
+    put(w, "s.a", 5);
     assert_true(world_counts(w, &spy.changes, 2));
-    assert_int_equal(r->count, 5);
+    assert_true(world_counts(w, &r->count, 10));
+    assert_int_equal(stolen, 1);
 
-    forge_beat(w, &spy, "0"); /* as it is: the new consumer has delivered nothing */
-    world_pass(w, 100);
-    assert_int_equal(spy.changes, 2);
-    forge_beat(w, &spy, "3"); /* three were sent to us, and none came */
+    /* Nothing follows: the heartbeat tells. */
+    ask_for_one(w, spy.consumer, "thief");
+    world_pass(w, 50);
+    put(w, "s.a", 1);
+    if (stolen == 1)
+        put(w, "s.a", 1);
+    assert_true(world_counts(w, &stolen, 2));
+    size_t all = (size_t)bus_follow_seq(r->f);
     assert_true(world_counts(w, &spy.changes, 3));
+    assert_true(world_counts(w, &r->count, 11));
+    assert_in_range(all, 10, 12);
 
     put(w, "s.a", 5);
-    assert_true(world_counts(w, &r->count, 10));
-    assert_run(r, 1, 10);
+    assert_true(world_counts(w, &r->count, 16));
+    world_pass(w, 100);
+    assert_run(r, 1, r->count);
     assert_int_equal(r->caught_up, 1);
+    reader_end(r);
+}
+
+/* Somebody else's delivery with the number that we expect next: so one of our own consumer of before
+   would look, late. */
+static void a_delivery_of_another_consumer_is_not_seen(void **state)
+{
+    struct world *w     = *state;
+    struct reader *r    = reader_new();
+    struct spy spy      = {.changes = 0};
+    struct bus_sub *sub = NULL;
+    struct probe p;
+
+    world_stream(w, "S", "s.>", NULL);
+    assert_false(failed(
+        bus_subscribe(w->bus, "$JS.API.CONSUMER.MSG.NEXT.S.*", NULL, on_pull, &spy, &sub)));
+    put(w, "s.a", 2);
+    follow(w, r, (struct bus_follow){.from = 3});
+    assert_true(world_counts(w, &spy.changes, 1));
+    probe_start(w, &p, 0);
+    assert_false(failed(bus_consumer_make(&p.op, "S", "other",
+                                          bytes_str("{\"ack_policy\":\"none\"}"), probe_next)));
+    probe_wait(w, &p);
+    assert_int_equal(p.err.kind, ERR_NONE);
+
+    ask_for_one(w, "other", spy.inbox);
+    world_pass(w, 100);
+    assert_int_equal(r->count, 0);
+    put(w, "s.a", 3);
+    assert_true(world_counts(w, &r->count, 3));
+    assert_run(r, 3, 3);
+    assert_int_equal(spy.changes, 1);
     reader_end(r);
 }
 
@@ -380,7 +419,8 @@ int main(void)
         TEST(a_follower_may_end_itself_in_its_own_call),
         TEST(a_follower_waits_for_its_stream),
         TEST(a_follower_whose_consumer_is_deleted_goes_on),
-        TEST(a_hole_or_a_stranger_in_the_deliveries_is_noticed),
+        TEST(a_delivery_that_goes_to_a_thief_is_fetched_again),
+        TEST(a_delivery_of_another_consumer_is_not_seen),
         TEST(a_stream_made_anew_is_noticed),
         TEST(purged_messages_are_stepped_over),
         TEST(what_is_no_stream_is_refused),

@@ -51,7 +51,7 @@ static void flight_end(struct bus_op *op, struct err e)
 
     c->ended++;
     c->by_kind[e.kind]++;
-    if (!c->stop && !bus_freeing(c->w->bus))
+    if (!c->stop && c->w->bus && !bus_freeing(c->w->bus))
         launch(f);
 }
 

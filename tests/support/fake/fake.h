@@ -1,0 +1,91 @@
+/*
+ * fake - a bus without a wire: bus.h in memory, told the time, and hurt at will.
+ *
+ * One world a test: streams, buckets, consumers, subscribers and every `struct bus` that was opened in
+ * it.  Nothing happens but in fake_turn and fake_advance: an answer comes in a later turn, a redelivery
+ * when its time is over.  The clocks of base/clk.h and the random numbers of base/id.h are the world's,
+ * so that a scenario is the same each time.
+ *
+ * Torture: answers are counted from fake_count on, and the n-th can be hurt.  What counts as an answer:
+ * of each call of an op (bus_wait asks nobody), each delivery of a consumer, each ack or nak on its way.
+ */
+#ifndef SUPPORT_FAKE_FAKE_H
+#define SUPPORT_FAKE_FAKE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bus/bus.h"
+
+void fake_begin(void);
+/* Every bus must be freed by now. */
+void fake_end(void);
+
+/* ---- time ---------------------------------------------------------------------------------- */
+
+uint64_t fake_now(void);
+/* What is due now, once; false: nothing was. */
+bool fake_turn(void);
+/* Turns until nothing is due. */
+void fake_settle(void);
+/* Time goes on in steps of at most 20 ms, and whatever falls due happens. */
+void fake_advance(uint64_t ms);
+
+/* ---- torture --------------------------------------------------------------------------------- */
+
+enum fake_how {
+    FAKE_WELL,
+    FAKE_REFUSED,     /* with a kind: certainly not done */
+    FAKE_LOST_BEFORE, /* not done, no answer */
+    FAKE_LOST_AFTER,  /* done, no answer */
+    FAKE_LATE_DONE,   /* done when nobody waits any more: it was long on its way */
+    FAKE_LATE_ANSWER, /* done at once, answered when nobody waits any more */
+    FAKE_TWICE,       /* done once, answered twice; a request or a delivery comes twice */
+    FAKE_CUT_BEFORE,  /* the connection breaks before it is done; it is back after 300 ms */
+    FAKE_CUT_AFTER,   /* the same when it is done */
+};
+struct fake_hurt {
+    unsigned nth; /* 1-based; 0: none */
+    enum fake_how how;
+    enum err_kind kind; /* of a refusal: ERR_RETRY, ERR_FULL (publishes only) */
+    const char *name;
+};
+/* The hurts that a torture goes through; by name NULL it ends. */
+extern const struct fake_hurt FAKE_HURTS[];
+
+/* Counting begins anew, and the n-th from now is hurt.  Calls of a bus that fake_spare named are not counted. */
+void fake_count(struct fake_hurt hurt);
+unsigned fake_counted(void);
+bool fake_hurt_done(void);
+/* What was hurt: "submit: publish sluice.journal.…"; "" none. */
+const char *fake_hurt_what(void);
+void fake_spare(struct bus *bus);
+/* The connection of one bus: breaks, or is there again. */
+void fake_connect(struct bus *bus, bool connected);
+
+/* ---- what is there ------------------------------------------------------------------------------ */
+
+/* Living ops of this chain (NULL: all) in all buses. */
+size_t fake_ops(const char *what);
+/* Prints "CHAIN name" of each chain that was driven so far, once a program. */
+void fake_tell_chains(void);
+
+struct fake_stored {
+    const char *subject;
+    struct bytes body;
+    uint64_t seq;
+    int64_t stored_ms;
+};
+/* The n-th (0-based) message there is of a subject or wildcard; false: there is none. */
+bool fake_stored(const char *stream, const char *subject, size_t n, struct fake_stored *ret);
+size_t fake_stored_count(const char *stream, const char *subject);
+/* Stores without a client.  Returns the sequence. */
+uint64_t fake_store(const char *subject, struct bytes body);
+/* A stream takes no more than so many messages; 0: none at all; UINT64_MAX: as configured. */
+void fake_limit(const char *stream, uint64_t max_msgs);
+/* Makes a stream without a client. */
+void fake_make_stream(const char *name, struct bytes config);
+void fake_make_consumer(const char *stream, const char *name, struct bytes config);
+
+#endif

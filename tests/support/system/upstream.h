@@ -1,0 +1,107 @@
+/*
+ * upstream - an agent_sim beside the services of a world, and what its record proves.
+ *
+ * The record file is read event by event after everything has happened, and maxima are computed from
+ * it here; upstream_read() also asks the simulator's own judge and fails when the two disagree.
+ * Nothing is ever asked of Sluice.
+ */
+#ifndef SUPPORT_SYSTEM_UPSTREAM_H
+#define SUPPORT_SYSTEM_UPSTREAM_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct proc;
+struct record;
+struct world;
+
+struct upstream {
+    struct world *world;
+    struct proc *proc;
+    char name[32]; /* of the upstream */
+    char file[256];
+    unsigned port;
+};
+
+/* nats-server, and then gateway, scheduler, limiter (both decide) and so many workers; tenants acme and
+   globex of tier scale. */
+struct world *upstream_world(void **state, const char *name, unsigned workers);
+/* The n-th process of a service, from 1. */
+struct proc *upstream_proc(struct world *w, const char *service, unsigned n);
+
+/* A simulator; `config` as its --config.  The process is the world's. */
+struct upstream *upstream_start(struct world *w, const char *name, const char *config);
+void upstream_free(struct upstream **slot);
+
+/* Its value in sluice_upstreams: driver, profile, url and these fields; all services know it when it returns. */
+void upstream_put(struct upstream *u, const char *fields);
+/* The same, in a buffer, for writing it another way. */
+void upstream_value(const struct upstream *u, const char *fields, char *ret, size_t size);
+
+/* A door of the control API; NULL: not a 2xx.  The caller lets go of it. */
+json_t *upstream_call(struct upstream *u, const char *method, const char *path, const char *body);
+void upstream_fault(struct upstream *u, const char *json); /* refused: the test fails */
+void upstream_set(struct upstream *u, const char *json);   /* configuration */
+int64_t upstream_now(struct upstream *u, const char *what); /* in_flight, sessions, calls */
+
+/* ---- the record ------------------------------------------------------------------------------- */
+
+struct upstream_act {
+    const char *what; /* an endpoint; of a session its id; of an order its key */
+    int64_t from_ns, to_ns; /* to: INT64_MAX while it goes on */
+    int64_t from_wall_ms;
+    int status;              /* 0: no whole answer */
+    unsigned acts;           /* of a call: how often it did its work; of an order: how often it was placed */
+    bool expired;            /* of a session: ended over there, not by a close */
+    const char *session, *order, *fault, *why, *cmd; /* "" if absent */
+    uint64_t id;
+};
+
+struct upstream_list {
+    struct upstream_act *items;
+    size_t count, max;
+};
+
+struct upstream_record {
+    struct upstream *upstream;
+    struct upstream_list calls, sessions, orders, violations; /* of these: what = the violation */
+    json_t *lines; /* lend the texts */
+};
+
+struct upstream_record *upstream_read(struct upstream *u);
+void upstream_record_free(struct upstream_record **slot);
+
+/* The most at once, and the most that begin within a second. */
+size_t upstream_peak(const struct upstream_list *l);
+size_t upstream_peak_second(const struct upstream_list *l);
+/* Calls that arrived in [from, to); endpoint NULL: any. */
+size_t upstream_calls_within(const struct upstream_record *r, const char *endpoint, int64_t from_ns, int64_t to_ns);
+/* The n-th call that was answered with a fault of this name; NULL: there is none. */
+const struct upstream_act *upstream_faulted(const struct upstream_record *r, const char *fault, size_t n);
+const struct upstream_act *upstream_order(const struct upstream_record *r, const char *key);
+
+struct upstream_limits {
+    size_t per_s, burst, in_flight, sessions; /* 0: none */
+};
+
+/*
+ * Each fails the test with the call, session or order it is about.  Limits: rate (1.2 x per_s + burst in any
+ * second), calls in flight, open sessions; no order twice; nothing left open; no violation but rate's.
+ */
+void upstream_judge_limits(const struct upstream_record *r, const struct upstream_limits *limits);
+void upstream_judge_orders(const struct upstream_record *r);
+void upstream_judge_closed(const struct upstream_record *r);
+/* All three, once nothing is open any more (at most `ms`). */
+void upstream_judge(struct upstream *u, const struct upstream_limits *limits, int ms);
+
+/* ---- the journal --------------------------------------------------------------------------------- */
+
+/* INTENTs that no OUTCOME of their own lease followed: their worker was lost in an unsafe step.  Each of these runs
+   must hold an OUTCOME indeterminate of that step, by another; else the test fails. */
+size_t upstream_judge_foreign(struct world *w, const struct record *journal);
+/* How many results have this status ("done"). */
+size_t upstream_results(struct world *w, const char *status);
+
+#endif
