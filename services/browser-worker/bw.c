@@ -146,7 +146,7 @@ uint64_t bw_tick(void *self, uint64_t now)
 {
     struct bw *bw = self;
 
-    if (!bus_connected(bw->bus) || !bw->consumer)
+    if (!bus_connected(bw->bus) || (!bw->consumer && !svc_draining(bw->svc)))
         return now + STATUS_MS;
     read_lease(bw, now);
     if (now >= bw->beat_at)
@@ -245,7 +245,7 @@ void bw_ready(void *self)
                                      .self     = bw};
     char subject[SUBJECT_SIZE];
 
-    if (bw->consumer)
+    if (bw->consumer || svc_draining(bw->svc))
         return;
     if (failed(bus_subscribe(bw->bus, subject_holds(subject, bw->worker), NULL, on_holds, bw,
                              &bw->holds)) ||
@@ -260,8 +260,8 @@ void bw_drain_begin(void *self)
 {
     struct bw *bw = self;
 
-    if (bw->consumer)
-        bus_consumer_room(bw->consumer, 0);
+    /* Not just no room: a pull that is still open would give us back what we release. */
+    bus_consumer_free(&bw->consumer);
     LIST_EACH_SAFE(&bw->all, it)
     bw_run_yield(LIST_OWNER(it, struct bw_run, link));
     bw->status_dirty = true;

@@ -125,8 +125,10 @@ void fake_make_stream(const char *name, struct bytes config)
 static void msg_free(struct fake_msg *m)
 {
     for (size_t i = 0; i < m->header_count; i++) {
-        free((void *)(uintptr_t)m->headers[i].name);
-        free((void *)(uintptr_t)m->headers[i].value);
+        char *name  = (char *)(uintptr_t)m->headers[i].name;
+        char *value = (char *)(uintptr_t)m->headers[i].value;
+        mem_free(&name);
+        mem_free(&value);
     }
     mem_free(&m->headers);
     mem_free(&m->subject);
@@ -431,12 +433,10 @@ struct bus_msg *fake_consumer_next(struct fake_consumer *c)
     lease->deliveries++;
     lease->due = fake.now + c->ack_wait_ms;
 
-    struct bus_msg *msg = fake_msg_copy(m, false);
     char acks[FAKE_SUBJECT];
     must(str_format(acks, sizeof(acks), "$JS.ACK.%s.%s.%u.%" PRIu64 ".%" PRIu64 ".%" PRId64 ".0", c->stream->name,
                     c->name, lease->deliveries, m->seq, ++c->seq, m->stored_ms * 1000000));
     struct bus_msg *out = fake_msg_new(m->subject, acks, bytes_of(m->body, m->len), m->headers, m->header_count);
-    bus_msg_free(&msg);
     out->seq          = m->seq;
     out->consumer_seq = c->seq;
     out->deliveries   = lease->deliveries;
@@ -461,8 +461,6 @@ void fake_ack(const char *acks, struct bytes what, const char *reply)
             fake_stream_remove(c->stream, number_of);
     } else if (lease && str_starts(verb, "-NAK")) {
         lease->due = fake.now + number(verb, "delay", 0) / 1000000;
-        if (strstr(verb, "\"delay\": ") || strstr(verb, "{\"delay\""))
-            lease->due = fake.now + strtoull(strchr(verb, ':') + 1, NULL, 10) / 1000000;
     } else if (lease && str_starts(verb, "+WPI")) {
         lease->due = fake.now + c->ack_wait_ms;
     }
