@@ -447,4 +447,7 @@ void bw_run_mail(struct bw_run *run)
 void bw_run_yield(struct bw_run *run)
 {
     run->yielding = true;
+    if (run->stage == BW_HOLDING && !run->over)
+        bw_step_interrupt(
+            run); /* a read is done again by whoever comes next; anything else is awaited */
 }

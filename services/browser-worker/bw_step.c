@@ -54,10 +54,12 @@ void bw_step_stop(struct bw_run *run)
     json_free(&run->doing.value);
 }
 
+/* Nothing was sent yet, or what was sent only reads. */
 bool bw_step_interruptible(const struct bw_run *run)
 {
-    return run->doing.step && run->doing.step->effect == EFFECT_READ &&
-           (run->calling || run->asking) && !run->doing.opening;
+    if (!run->doing.step || run->doing.opening)
+        return false;
+    return run->calling ? run->doing.step->effect == EFFECT_READ : run->asking != NULL;
 }
 
 void bw_step_interrupt(struct bw_run *run)

@@ -18,7 +18,7 @@ void bw_step_clear(struct bw_run *run);
 /* Cancels what is under way without a word (the run is dropped). */
 void bw_step_stop(struct bw_run *run);
 
-/* A cancel came: may what is in flight be dropped (a read)?  Then do. */
+/* A cancel or a drain came: may what is in flight be dropped?  Then do. */
 bool bw_step_interruptible(const struct bw_run *run);
 void bw_step_interrupt(struct bw_run *run);
 
