@@ -3,7 +3,7 @@
 #   tests/unit/OF/test_X.c     -> unit.OF.X      OF a room: links it and what it uses. OF a service: links it and the pure
 #                                                rooms only, so what does not link is not pure. OF a helper: links that.
 #   tests/service/OF/test_X.c  -> service.OF.X   links OF and all rooms, with tests/support/fake in place of the bus
-#   tests/fault/OF/test_X.c    -> fault.OF.X     the same
+#   tests/fault/OF/test_X.c    -> fault.OF.X     the same; OF that is no service (world) links all of them
 #   tests/system/test_X.c      -> system.X       real processes, one such test at a time
 #   tests/chaos/test_X.c       -> chaos.X        the same, for SLUICE_CHAOS_MINUTES, only when asked for
 #   tests/fuzz/fuzz_X.c        -> fuzz.X         with clang's libFuzzer (preset fuzz); else the corpus is replayed
@@ -69,6 +69,10 @@ endfunction()
 function(service_test file label)
   name_of(of name ${file})
   set(t ${label}.${of}.${name})
+  get_property(services GLOBAL PROPERTY SERVICES)
+  if(NOT of IN_LIST services)
+    set(of ${services})
+  endif()
   test_program(${t} ${file} ${of} support fake_bus ${FAKED_ROOMS} PkgConfig::UV PkgConfig::JANSSON PkgConfig::CMOCKA)
   set_target_properties(${t} PROPERTIES FAKE_BUS ON)
   run_test(${t} ${label} 300 ${t})

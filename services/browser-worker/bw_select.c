@@ -8,34 +8,71 @@
 
 static const char *const TYPES[] = {"text", "number", "url", "html", "date", "bool", NULL};
 
-/* One round trip, so no reference can go stale between fields.  Only our own script ever runs in a page. */
+/* ---- the script ------------------------------------------------------------------------------- */
+
+/* One round trip, so no reference can go stale between fields.
+ *
+ * clean: half of a surrogate pair, or a zero, makes an answer that chromedriver or our parser cannot read.
+ * number: the first one there is, with its sign also before a currency; a blank or ' only between groups of three.  What
+ *   stands last of . and , is the decimal mark, unless it comes twice or a comma stands before three digits.
+ * day: V8 reads nearly anything as a date, "Item 12" as December 2001: a year must be there.  Without a time of day it is
+ *   the day that was written, not that day in UTC. */
 const char bw_select_script[] =
     "var spec=arguments[0],max=arguments[1];"
-    "function text(s){return String(s).replace(/\\s+/g,' ').trim();}"
-    "function num(s){var "
-    "m=String(s).replace(/[\\s\\u00a0]/g,'').match(/-?\\d[\\d.,]*/);if(!m)return null;"
-    "var t=m[0].replace(/[.,]+$/,''),d=t.lastIndexOf('.'),c=t.lastIndexOf(',');"
-    "if(c>d&&t.length-c-1!==3)t=t.replace(/\\./g,'').replace(',','.');else "
-    "t=t.replace(/,/g,'');"
-    "var n=Number(t);return isFinite(n)?n:null;}"
-    "function day(s){var d=new Date(text(s));if(isNaN(d))return null;var i=d.toISOString();"
-    "return /\\d:\\d/.test(s)?i:new "
-    "Date(d-d.getTimezoneOffset()*60000).toISOString().slice(0,10);}"
-    "function one(root,f){var e=f.css===''?root:root.querySelector(f.css);"
-    "if(f.type==='bool')return f.attribute&&e?e.hasAttribute(f.attribute):!!e;if(!e)return "
-    "null;"
-    "if(f.type==='html')return e.innerHTML;var a=f.attribute,v=a?e.getAttribute(a):null;"
-    "if(a&&v===null)return null;if(!a)v=f.type==='url'?(e.href||e.src||e.textContent):"
-    "(e.innerText===undefined?e.textContent:e.innerText);"
-    "if(f.type==='number')return num(v);if(f.type==='date')return day(v);"
-    "if(f.type==='url'||(a&&/^(href|src|action)$/.test(a))){try{return new "
-    "URL(v,document.baseURI).href;}catch(x){return null;}}"
-    "return text(v);}"
+    "function clean(s){return "
+    "String(s).replace(/\\p{Cs}/gu,'\\ufffd').replace(/\\0/g,'\\ufffd');}"
+    "function text(s){return clean(s).replace(/\\s+/g,' ').trim();}"
+    "function number(s){"
+    "var m=/\\d{1,3}(?:[ "
+    "\\u00a0\\u202f'\\u2019]\\d{3})+(?!\\d)(?:[.,]\\d+)?|\\d[\\d.,]*|(?<![\\w.,])[.,]\\d+/"
+    ".exec(s);"
+    "if(!m)return null;"
+    "var t=m[0].replace(/[^\\d.,]/g,'').replace(/[.,]+$/,''),"
+    "d=t.lastIndexOf('.'),c=t.lastIndexOf(','),mark=c>d?',':'.',other=c>d?'.':',',"
+    "at=t.lastIndexOf(mark),"
+    "whole=t.indexOf(mark)!==at||(c>d&&d<0&&t.length-c===4&&c>0);"
+    "t=t.split(other).join('');"
+    "t=whole?t.split(mark).join(''):t.replace(mark,'.');"
     "var "
-    "roots=spec.row===null?[document]:Array.prototype.slice.call(document.querySelectorAll("
-    "spec.row),0,max);"
-    "return roots.map(function(r){var o={};spec.fields.forEach(function(f){"
-    "o[f.name]=one(r===document?document.documentElement:r,f);});return o;});";
+    "n=Number(t),minus=/(^|[\\s(])[-\\u2212]\\s?[^\\s\\w.,]?\\s?$/.test(s.slice(0,m.index));"
+    "return isFinite(n)?(minus?-n:n):null;}"
+    "function day(s){"
+    "var t=text(s),d=new Date(t);"
+    "if(/^\\d{4}-\\d\\d-\\d\\d$/.test(t))return isNaN(d)?null:t;"
+    "if(isNaN(d)||!/\\d{4}/.test(t))return null;"
+    "if(/\\d:\\d/.test(t))return d.toISOString();"
+    "return new Date(d-d.getTimezoneOffset()*60000).toISOString().slice(0,10);}"
+    "function link(s,base){try{return clean(new URL(s.trim(),base).href);}catch(x){return "
+    "null;}}"
+    "function value(e,f){"
+    "if(f.type==='html')return clean(e.innerHTML);"
+    "var a=f.attribute,v=a?e.getAttribute(a):null,isLink=/^(href|src|action)$/.test(a);"
+    "if(a&&v===null)return null;"
+    "if(f.type==='url'&&!a){v=e.getAttribute('href')||e.getAttribute('src');"
+    "return v!==null?link(v,document.baseURI):link(e.textContent);}"
+    "if(!a)v=f.type==='date'&&e.dateTime||(e.innerText===undefined?e.textContent:e.innerText);"
+    "if(f.type==='number')return number(v);"
+    "if(f.type==='date')return day(v);"
+    "if(f.type==='url'||isLink)return link(v,document.baseURI);"
+    "return text(v);}"
+    "function bool(e,f){return !!e&&(!f.attribute||e.hasAttribute(f.attribute));}"
+    "function field(root,f){"
+    "if(f.many)return Array.prototype.map.call(root.querySelectorAll(f.css),"
+    "function(e){return f.type==='bool'?bool(e,f):value(e,f);})"
+    ".filter(function(v){return v!==null;});"
+    "var e=f.css===''?root:root.querySelector(f.css);"
+    "return f.type==='bool'?bool(e,f):e?value(e,f):null;}"
+    "function try_css(css){if(css)document.querySelector(css);}"
+    "var part='\"\"';"
+    "try{if(spec.row!==null)try_css(spec.row||'*');"
+    "spec.fields.forEach(function(f){part=f.name;try_css(f.css);});}"
+    "catch(x){return{wrong:part+': '+clean(x.message)};}"
+    "var roots=spec.row===null?[document.documentElement]:"
+    "Array.prototype.slice.call(document.querySelectorAll(spec.row),0,max);"
+    "return{rows:roots.map(function(r){var o={};"
+    "spec.fields.forEach(function(f){o[f.name]=field(r,f);});return o;})};";
+
+/* ---- what is asked ------------------------------------------------------------------------------ */
 
 static bool is_type(const char *word)
 {
@@ -55,52 +92,94 @@ static bool is_attribute(const char *word)
     return true;
 }
 
+/* The schema's word for a field: "number?" is number; a string may be any text. */
+static const char *type_of_schema(const struct json *type)
+{
+    const char *word = json_str(json_type(type) == JSON_ARRAY ? json_at(type, 0) : type);
+
+    for (const char *const *known = TYPES; word && *known; known++)
+        if (str_starts(word, *known))
+            return *known;
+    return "text";
+}
+
 /* A type stands behind the last `|`, an attribute behind the last `@`; anything else there belongs to the css. */
-static struct json *read_field(const char *name, const char *text)
+static struct json *read_field(const char *name, const char *text, const struct json *schema)
 {
     AUTO(mem_free) char *css = mem_strdup(text);
-    const char *type = "text", *attribute = "";
+    const struct json *of    = json_get(schema, name);
+    const char *type = type_of_schema(of), *attribute = "";
     char *bar          = strrchr(css, '|'), *at;
     struct json *field = json_new_object();
 
     if (bar && is_type(bar + 1)) {
         type = bar + 1;
-        *bar = 0;
+        *bar = '\0';
     }
     at = strrchr(css, '@');
     if (at && is_attribute(at + 1)) {
         attribute = at + 1;
-        *at       = 0;
+        *at       = '\0';
     }
     json_set(field, "name", json_new_str(name));
     json_set(field, "css", json_new_str(css));
     json_set(field, "attribute", json_new_str(attribute));
     json_set(field, "type", json_new_str(type));
+    json_set(field, "many", json_new_bool(json_type(of) == JSON_ARRAY));
     return field;
 }
 
-struct err bw_select_read(const struct json *select, struct json **ret, char *why,
-                          size_t why_size)
+static struct err refuse(char *why, size_t why_size, const char *name, const char *words)
 {
-    struct json *spec = json_new_object(), *fields = json_new_array();
-    const char *name;
+    str_format(why, why_size, "select.%.60s: %s", name, words);
+    return err_of(ERR_REJECT, "read select");
+}
+
+/* What css cannot give. */
+static bool is_nested(const struct json *type)
+{
+    if (json_type(type) == JSON_ARRAY)
+        type = json_at(type, 0);
+    return json_type(type) == JSON_OBJECT || json_type(type) == JSON_ARRAY;
+}
+
+static struct err read_fields(const struct json *select, const struct json *schema,
+                              struct json *spec, char *why, size_t why_size)
+{
+    struct json *fields = json_new_array();
     const struct json *value;
+    const char *name;
 
     json_set(spec, "row", json_new_null());
-    for (size_t it = 0; json_each(select, &it, &name, &value);) {
-        if (!json_str(value)) {
-            str_format(why, why_size, "select.%s: %s where css is needed", name,
-                       json_type_word(value));
-            json_free(&spec);
-            json_free(&fields);
-            return err_of(ERR_REJECT, "read select");
-        }
-        if (!*name)
-            json_set(spec, "row", json_new_str(json_str(value)));
-        else
-            json_add(fields, read_field(name, json_str(value)));
-    }
     json_set(spec, "fields", fields);
-    *ret = spec;
-    return OK;
+    for (size_t it = 0; json_each(select, &it, &name, &value);) {
+        if (!json_str(value))
+            return refuse(why, why_size, name, "css is needed, in a string");
+        if (!*name && !*json_str(value))
+            return refuse(why, why_size, name, "the row needs css");
+        if (!*name) {
+            json_set(spec, "row", json_new_str(json_str(value)));
+            continue;
+        }
+        if (is_nested(json_get(schema, name)))
+            return refuse(why, why_size, name, "css gives no objects and no arrays of arrays");
+        struct json *field = read_field(name, json_str(value), schema);
+        json_add(fields, field);
+        if (json_bool(json_get(field, "many")) && !*json_str(json_get(field, "css")))
+            return refuse(why, why_size, name, "an array needs css, for its elements");
+    }
+    return json_count(fields) > 0 ? OK : refuse(why, why_size, "", "names no field");
+}
+
+struct err bw_select_read(const struct json *select, const struct json *schema,
+                          struct json **ret, char *why, size_t why_size)
+{
+    struct json *spec = json_new_object();
+
+    struct err e = read_fields(select, schema, spec, why, why_size);
+    if (failed(e))
+        json_free(&spec);
+    else
+        *ret = spec;
+    return e;
 }

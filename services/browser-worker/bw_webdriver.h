@@ -52,11 +52,11 @@ struct bw_call {
     struct http_call *sent;
     wd_next_fn *next;
     const char *command; /* "click": for what people read */
-    bool tolerant;       /* an error of the remote end is for `next`, unless the session is lost */
+    bool tolerant; /* an error of the remote end is for `next`, unless the session is lost */
     char error[64], message[256];
     int status;
-    bool anything; /* was sent at all */
-    bool acted;    /* something may have been changed in the page by this call … */
+    bool anything;     /* was sent at all */
+    bool acted;        /* something may have been changed in the page by this call … */
     bool acted_before; /* … and before the command in hand */
 
     /* Where it goes and stands. */
@@ -80,7 +80,7 @@ struct bw_call {
     /* Its end. */
     bool failing; /* it has failed; only where and how it looks is still being asked */
     enum call_fate fate;
-    enum call_class call_class;
+    enum call_class call_class, failed_class;
     int failed_status;
     const char *code;
     char detail[WD_WHY_SIZE];

@@ -17,9 +17,8 @@
 static void answer(struct bw_call *c)
 {
     static const char *const PATHS[] = {
-        [BW_OPEN] = "/session",      [BW_BROWSE] = "/actions",
-        [BW_RETRIEVE] = "/execute",  [BW_CLOSE] = "/session",
-        [BW_LIST] = "/sessions",     [BW_TOUCH] = "/timeouts",
+        [BW_OPEN] = "/session",          [BW_BROWSE] = "/actions", [BW_RETRIEVE] = "/execute",
+        [BW_CLOSE] = "/session",         [BW_LIST] = "/sessions",  [BW_TOUCH] = "/timeouts",
         [BW_SCREENSHOT] = "/screenshot",
     };
     bool opened              = c->verb == BW_OPEN && *c->session;
@@ -56,7 +55,7 @@ void bw_webdriver_end_done(struct bw_call *c, struct json *value)
 bool bw_webdriver_end_shot(struct bw_call *c, const char *name, const struct json *base64)
 {
     const char *text = json_str(base64);
-    size_t len       = json_str_len(base64), png_len = 0;
+    size_t len = json_str_len(base64), png_len = 0;
 
     if (!text || c->shot_count == WD_SHOTS)
         return false;
@@ -116,6 +115,8 @@ void bw_webdriver_end_fail(struct bw_call *c, enum call_fate fate, const char *c
     bool forbidden = str_equal(code, problem_word(PROBLEM_URL_FORBIDDEN));
     va_list args;
 
+    if (again)
+        c->call_class = c->failed_class;
     if (again && !forbidden) {
         answer(c);
         return;
@@ -129,6 +130,7 @@ void bw_webdriver_end_fail(struct bw_call *c, enum call_fate fate, const char *c
     c->failed_status = c->status;
     if (c->call_class == CALL_NONE)
         c->call_class = c->anything ? CALL_OK : CALL_UNSENT;
+    c->failed_class = c->call_class;
     json_free(&c->value);
     /* No picture of a place that is nobody's business. */
     if (!again && !forbidden && may_look(c, fate))

@@ -44,9 +44,12 @@ static bool says(const char *message, const char *const *texts)
 
 static enum wd_error of_message(const char *message)
 {
-    static const char *const LOST[] = {"not connected to DevTools", "session deleted",
-                                       "chrome not reachable",      "disconnected: ",
-                                       "tab crashed",               NULL};
+    static const char *const LOST[] = {"not connected to DevTools",
+                                       "session deleted",
+                                       "chrome not reachable",
+                                       "disconnected: ",
+                                       "tab crashed",
+                                       NULL};
 
     if (strstr(message, "net::ERR_"))
         return WD_ERROR_SITE;

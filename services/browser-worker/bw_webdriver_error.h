@@ -8,13 +8,13 @@
 #define BW_WEBDRIVER_ERROR_H
 
 enum wd_error {
-    WD_ERROR_HEALS,       /* nothing was done, and time may heal it: covered, stale, not visible */
-    WD_ERROR_LOST,        /* the session or its window is lost; it may still have to be deleted */
-    WD_ERROR_GONE,        /* the remote end does not know the session (any more) */
-    WD_ERROR_LATE,        /* a page or a script took too long */
-    WD_ERROR_DIALOG,      /* the page asked something; it was told no */
-    WD_ERROR_SITE,        /* net::ERR_...: the site, not the session */
-    WD_ERROR_REFUSED,     /* never will: a selector that is none, a bad certificate, our own fault */
+    WD_ERROR_HEALS,   /* nothing was done, and time may heal it: covered, stale, not visible */
+    WD_ERROR_LOST,    /* the session or its window is lost; it may still have to be deleted */
+    WD_ERROR_GONE,    /* the remote end does not know the session (any more) */
+    WD_ERROR_LATE,    /* a page or a script took too long */
+    WD_ERROR_DIALOG,  /* the page asked something; it was told no */
+    WD_ERROR_SITE,    /* net::ERR_...: the site, not the session */
+    WD_ERROR_REFUSED, /* never will: a selector that is none, a bad certificate, our own fault */
     WD_ERROR_NOT_CREATED, /* no session came of it; another try may go well */
     WD_ERROR_OTHER,
 };

@@ -15,8 +15,8 @@ enum { SCRIPT_MS = 30000, MARGIN_MS = 1000 };
 
 static void forbidden(struct bw_call *c, const char *url, const char *why)
 {
-    bw_webdriver_end_fail(c, CALL_REFUSED, problem_word(PROBLEM_URL_FORBIDDEN), "%.120s: %.160s",
-                          url, why);
+    bw_webdriver_end_fail(c, CALL_REFUSED, problem_word(PROBLEM_URL_FORBIDDEN),
+                          "%.120s: %.160s", url, why);
 }
 
 static enum http_guard_mode guard_mode(const struct bw_call *c)
@@ -46,7 +46,7 @@ static void on_lookup(uv_getaddrinfo_t *request, int status, struct addrinfo *fo
     char why[160]     = "", host[WD_HOST_SIZE];
 
     c->looking = false;
-    if (c->closed || uv_is_closing((uv_handle_t *)&c->timer)) {
+    if (uv_is_closing((uv_handle_t *)&c->timer)) { /* nobody waits for it any more */
         uv_freeaddrinfo(found);
         bw_webdriver_release(c);
         return;

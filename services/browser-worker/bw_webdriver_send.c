@@ -108,8 +108,8 @@ static void on_response(void *self, const struct http_response *r)
         no_answer(c, r);
         return;
     }
-    bool readable = !failed(json_parse(&doc, r->body, why, sizeof why)) &&
-                    json_type(doc) == JSON_OBJECT;
+    bool readable =
+        !failed(json_parse(&doc, r->body, why, sizeof why)) && json_type(doc) == JSON_OBJECT;
     if (readable && r->status == 200) {
         c->next(c, json_get(doc, "value"));
     } else {
@@ -127,8 +127,11 @@ static void on_response(void *self, const struct http_response *r)
 
 static void out_of_time(struct bw_call *c)
 {
-    bw_webdriver_end_fail(c, c->acted ? CALL_UNANSWERED : CALL_FAILED,
-                          problem_word(PROBLEM_STEP_TIMEOUT),
+    enum call_fate fate = c->acted      ? CALL_UNANSWERED
+                          : c->anything ? CALL_FAILED
+                                        : CALL_NOT_SENT;
+
+    bw_webdriver_end_fail(c, fate, problem_word(PROBLEM_STEP_TIMEOUT),
                           "the step's time was over before %s", c->command);
 }
 

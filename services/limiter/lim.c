@@ -13,7 +13,7 @@ enum { STATE_MS = 1000, WAITING_MAX = 100000, REPLICATED_TTL_MS = 15000, SOON_MS
 
 METRIC_REGISTER(show_metrics, lim_metrics, LIM_METRICS)
 
-/* ---- small questions ------------------------------------------------------------------------------ */
+/* ---- small questions --------------------------------------------------------------- */
 
 bool lim_decides(const struct lim *lim)
 {
@@ -31,7 +31,7 @@ bool lim_mine(const struct lim *lim, const char *upstream)
            subject_shard(upstream, (unsigned)lim->config->shards) == lim->config->shard;
 }
 
-/* ---- leadership ------------------------------------------------------------------------------------ */
+/* ---- leadership -------------------------------------------------------------------- */
 
 static void count_log(struct lim *lim)
 {
@@ -158,7 +158,7 @@ static void on_streams(void *self)
     lim->leader = svc_leader_new(lim->svc, key, ttl_ms, &events);
 }
 
-/* ---- by itself --------------------------------------------------------------------------------------- */
+/* ---- by itself --------------------------------------------------------------------- */
 
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
@@ -200,7 +200,7 @@ uint64_t lim_tick(void *self, uint64_t now)
     return next;
 }
 
-/* ---- drain ------------------------------------------------------------------------------------------- */
+/* ---- drain ------------------------------------------------------------------------- */
 
 static bool drained(void *self)
 {
@@ -219,7 +219,7 @@ static void gauges(void *self)
     lim->metrics.permits_waiting = lim_gate_waiting(lim->gate);
 }
 
-/* ---- life -------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------- */
 
 struct lim *lim_new(struct svc *svc, const struct lim_config *config)
 {

@@ -27,7 +27,7 @@ struct lim_admin {
 
 static struct err fetch(struct lim_admin *a);
 
-/* ---- the end -------------------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------- */
 
 static void answer(struct lim_admin *a, struct err e)
 {
@@ -67,7 +67,7 @@ static void on_end(struct bus_op *op, struct err e)
     mem_free(&a);
 }
 
-/* ---- read, merge, write --------------------------------------------------------------------------- */
+/* ---- read, merge, write ------------------------------------------------------------ */
 
 static struct err on_written(struct bus_op *op, const struct bus_reply *r)
 {
@@ -137,7 +137,7 @@ static struct err fetch(struct lim_admin *a)
     return bus_kv_get(&a->op, BUCKET_UPSTREAMS, a->name, on_fetched);
 }
 
-/* ---- beginning ------------------------------------------------------------------------------------ */
+/* ---- beginning --------------------------------------------------------------------- */
 
 static struct err read_resume(struct lim_admin *a)
 {

@@ -9,7 +9,7 @@
 
 enum { ASK_MAX = 64 << 10, NAMES_MAX = 256 };
 
-/* ---- reading JSON ------------------------------------------------------------------------------ */
+/* ---- reading JSON ------------------------------------------------------------------ */
 
 static struct err wrong(struct problem *why, const char *pointer, const char *detail)
 {
@@ -276,7 +276,7 @@ static struct err read_json(struct lim_body *ret, const char *upstream, struct b
                    : read_ask(doc, upstream, id, &ret->request.ask, why);
 }
 
-/* ---- either ---------------------------------------------------------------------------------------- */
+/* ---- either ------------------------------------------------------------------------ */
 
 /* What both kinds of body may get wrong. */
 static struct err check_ask(struct permit_ask *a, const char *upstream, struct problem *why)
@@ -322,7 +322,7 @@ struct err lim_body_read(struct lim_body *ret, const char *upstream, struct byte
     return e;
 }
 
-/* ---- answers ----------------------------------------------------------------------------------------- */
+/* ---- answers ----------------------------------------------------------------------- */
 
 void lim_body_grant(const struct permit_grant *g, bool json, struct buf *to)
 {
@@ -360,7 +360,7 @@ void lim_body_returned(const char *id, bool json, struct buf *to)
     buf_str(to, ",\"returned\":true}");
 }
 
-/* ---- as it stands -------------------------------------------------------------------------------------- */
+/* ---- as it stands ------------------------------------------------------------------ */
 
 static void add_limit(struct buf *to, const char *field, uint32_t limit, bool limited,
                       uint32_t used)
@@ -463,7 +463,7 @@ void lim_body_unknown(const struct lim_gate *g, const char *upstream, struct pro
         str_copy(why->attempt, sizeof(why->attempt), nearest);
 }
 
-/* ---- alerts ---------------------------------------------------------------------------------------------- */
+/* ---- alerts ------------------------------------------------------------------------ */
 
 static void add_summary(enum lim_incident_kind kind, const char *name, bool fires,
                         struct buf *to)

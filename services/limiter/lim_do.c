@@ -53,7 +53,7 @@ void lim_do_drop(struct lim *lim, struct lim_call **slot)
     mem_free(&call);
 }
 
-/* ---- answers ------------------------------------------------------------------------------------ */
+/* ---- answers ----------------------------------------------------------------------- */
 
 static void finish(struct lim *lim, struct lim_call **slot, bool ok)
 {
@@ -157,7 +157,7 @@ void lim_do_forget(struct lim *lim)
     }
 }
 
-/* ---- what the gate says ------------------------------------------------------------------------- */
+/* ---- what the gate says ------------------------------------------------------------ */
 
 static void on_record(void *self, const struct grant_record *r)
 {
@@ -205,7 +205,7 @@ static void on_changed(void *self, const char *name, bool incident)
 const struct lim_gate_out lim_do_out = {
     .record = on_record, .answer = on_answer, .drop = on_drop, .changed = on_changed};
 
-/* ---- state -------------------------------------------------------------------------------------- */
+/* ---- state ------------------------------------------------------------------------- */
 
 void lim_do_state(struct lim *lim)
 {

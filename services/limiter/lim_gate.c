@@ -24,7 +24,7 @@ struct ask {
     bool foreign; /* it has keys of other entries, too */
 };
 
-/* ---- life -------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------- */
 
 struct lim_gate *lim_gate_new(const struct lim_gate_settings *settings,
                               const struct lim_gate_out *out)
@@ -156,7 +156,7 @@ void lim_gate_free(struct lim_gate **slot)
     mem_free(&g);
 }
 
-/* ---- saying ------------------------------------------------------------------------------------ */
+/* ---- saying ------------------------------------------------------------------------ */
 
 void lim_gate_emit(struct lim_gate *g, const struct grant_record *r)
 {
@@ -188,7 +188,7 @@ static void refuse_ask(struct lim_gate *g, struct ask *a, const struct lim_block
     ask_forget(g, &a);
 }
 
-/* ---- limits as they are now ---------------------------------------------------------------------- */
+/* ---- limits as they are now -------------------------------------------------------- */
 
 struct lim_mode_limits lim_gate_limits(const struct lim_gate *g, const struct run_upstream *u)
 {
@@ -244,7 +244,7 @@ static struct lim_block block_of(struct lim_gate *g, const struct ask *a, uint64
     return (struct lim_block){.why = NULL};
 }
 
-/* ---- granting ------------------------------------------------------------------------------------ */
+/* ---- granting ---------------------------------------------------------------------- */
 
 static void grant_key(struct lim_gate *g, struct lim_gate_entry *e, const struct ask *a,
                       const struct permit_key *k, uint64_t now, bool *ret_probe)
@@ -294,7 +294,7 @@ static void grant(struct lim_gate *g, struct ask *a, uint64_t now)
     ask_forget(g, &a);
 }
 
-/* ---- serving who waits ----------------------------------------------------------------------------- */
+/* ---- serving who waits ------------------------------------------------------------- */
 
 struct look {
     struct lim_gate *g;
@@ -382,7 +382,7 @@ void lim_gate_freed(struct lim_gate *g, const char *name)
             ((struct lim_gate_entry *)value)->dirty = true;
 }
 
-/* ---- asks ------------------------------------------------------------------------------------------ */
+/* ---- asks -------------------------------------------------------------------------- */
 
 static enum lim_wait_kind kind_of(const struct permit_ask *ask)
 {
@@ -504,7 +504,7 @@ static void end_waits(struct lim_gate *g, uint64_t now)
     }
 }
 
-/* ---- time passes ------------------------------------------------------------------------------------- */
+/* ---- time passes ------------------------------------------------------------------- */
 
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
@@ -551,7 +551,7 @@ uint64_t lim_gate_tick(struct lim_gate *g, uint64_t now)
     return next_at(g);
 }
 
-/* ---- the operator ------------------------------------------------------------------------------------ */
+/* ---- the operator ------------------------------------------------------------------ */
 
 bool lim_gate_resume(struct lim_gate *g, const char *name, uint64_t ramp_ms, uint64_t now)
 {
@@ -582,7 +582,7 @@ void lim_gate_told(struct lim_gate *g, const char *name, enum lim_incident_kind 
     g->out.changed(g->out.self, name, true);
 }
 
-/* ---- configuration ------------------------------------------------------------------------------------- */
+/* ---- configuration ----------------------------------------------------------------- */
 
 void lim_gate_configure(struct lim_gate *g, const struct run_upstream *u)
 {
@@ -636,7 +636,7 @@ bool lim_gate_next_name(const struct lim_gate *g, size_t *it, const char **ret)
     return map_next(g->entries, it, ret, &value);
 }
 
-/* ---- as it stands ---------------------------------------------------------------------------------------- */
+/* ---- as it stands ------------------------------------------------------------------ */
 
 /* Closed until a probe succeeds, and the time for it has come: "not known" while one is out, and in
    the past while nobody tries, so that the scheduler lets one come. */

@@ -6,7 +6,7 @@
 
 enum { SWEEP_MS = 500 }; /* how often silent sessions are looked for */
 
-/* ---- modes and incidents ----------------------------------------------------------------------------- */
+/* ---- modes and incidents ----------------------------------------------------------- */
 
 static void note_incident(struct lim_gate *g, struct lim_key *key, enum lim_incident_kind kind,
                           bool is, uint64_t now)
@@ -41,7 +41,7 @@ void lim_gate_report_mode(struct lim_gate *g, struct lim_gate_entry *e, uint64_t
     e->dirty = true;
 }
 
-/* ---- returns ----------------------------------------------------------------------------------------- */
+/* ---- returns ----------------------------------------------------------------------- */
 
 /* Not sent, or refused by the upstream: then nothing was opened there.  Not so after a 408, which
    only says that it waited too long. */
@@ -151,7 +151,7 @@ void lim_gate_report(struct lim_gate *g, const struct permit_report *r, uint64_t
         report_call(g, h, r, now);
 }
 
-/* ---- time passes ------------------------------------------------------------------------------------- */
+/* ---- time passes ------------------------------------------------------------------- */
 
 static void expire(struct lim_gate *g, uint64_t now)
 {

@@ -28,7 +28,7 @@ const char *lim_grant_incident_word(enum lim_incident_kind kind)
     return "";
 }
 
-/* ---- life -------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------- */
 
 struct lim_grants *lim_grant_new(void)
 {
@@ -71,7 +71,7 @@ void lim_grant_free(struct lim_grants **slot)
     mem_free(&all);
 }
 
-/* ---- looking ------------------------------------------------------------------------------------- */
+/* ---- looking ----------------------------------------------------------------------- */
 
 struct lim_key *lim_grant_key_find(const struct lim_grants *all, const char *name)
 {
@@ -155,7 +155,7 @@ size_t lim_grant_count(const struct lim_grants *all)
     return map_count(all->held);
 }
 
-/* ---- counting ------------------------------------------------------------------------------------ */
+/* ---- counting ---------------------------------------------------------------------- */
 
 static void count_used(struct lim_key *key, uint64_t at_ms)
 {
@@ -228,7 +228,7 @@ static uint64_t between(uint64_t from, uint64_t to)
     return to > from ? to - from : 0;
 }
 
-/* ---- records ------------------------------------------------------------------------------------- */
+/* ---- records ----------------------------------------------------------------------- */
 
 static struct lim_session *session_new(struct lim_grants *all, const struct grant_record *r)
 {
@@ -427,7 +427,7 @@ void lim_grant_apply(struct lim_grants *all, const struct grant_record *r)
     must(!"unknown op");
 }
 
-/* ---- snapshot -------------------------------------------------------------------------------------- */
+/* ---- snapshot ---------------------------------------------------------------------- */
 
 void lim_grant_write_incident(const struct lim_key *key, enum lim_incident_kind kind,
                               uint64_t now, struct grant_record *ret)
@@ -510,7 +510,7 @@ void lim_grant_each(const struct lim_grants *all, uint64_t now, lim_grant_fn *to
         each_held(value, to, self);
 }
 
-/* ---- time ------------------------------------------------------------------------------------------ */
+/* ---- time -------------------------------------------------------------------------- */
 
 static void not_after(uint64_t *ms, uint64_t now)
 {

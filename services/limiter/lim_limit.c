@@ -61,7 +61,7 @@ struct lim_rate lim_limit_rate(const struct lim_limit *l, bool closes, bool *ret
     return m.rate;
 }
 
-/* ---- counts -------------------------------------------------------------------------------------- */
+/* ---- counts ------------------------------------------------------------------------ */
 
 static uint32_t share_of(const struct lim_limit *l, uint32_t limit)
 {
@@ -93,7 +93,7 @@ static bool too_many_sessions(const struct lim_limit *l, const struct lim_limit_
            lim_grant_use(l->key, a->tenant).sessions >= share_of(l, limit);
 }
 
-/* ---- how long -------------------------------------------------------------------------------------- */
+/* ---- how long ---------------------------------------------------------------------- */
 
 static uint64_t ms_of(uint64_t ns)
 {
@@ -116,7 +116,7 @@ static uint64_t turn_ms(uint64_t each_ms, uint64_t limit, size_t waiting, uint64
     return ms < LATE_MS ? ms : LATE_MS;
 }
 
-/* ---- the first thing in the way ------------------------------------------------------------------- */
+/* ---- the first thing in the way ---------------------------------------------------- */
 
 struct lim_block lim_limit_block(const struct lim_limit *l, const struct lim_limit_ask *a)
 {

@@ -63,7 +63,7 @@ struct lim_log {
 
 static void pump(struct lim_log *log);
 
-/* ---- batches ------------------------------------------------------------------------------------ */
+/* ---- batches ----------------------------------------------------------------------- */
 
 static struct batch *batch_new(struct lim_log *log)
 {
@@ -152,7 +152,7 @@ uint64_t lim_log_now(const struct lim_log *log)
     return (uint64_t)((int64_t)clk_boot_ms() + log->offset_ms);
 }
 
-/* ---- the end -------------------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------- */
 
 static void free_list(struct list *list)
 {
@@ -202,7 +202,7 @@ static struct err lose(struct lim_log *log, const char *why)
     return OK;
 }
 
-/* ---- folding ---------------------------------------------------------------------------------------- */
+/* ---- folding ----------------------------------------------------------------------- */
 
 /*
  * A record's time is when it was decided; it was stored a little later, and perhaps our clock is
@@ -273,7 +273,7 @@ static struct err fold(struct lim_log *log, const struct bus_msg *msg)
     return OK;
 }
 
-/* ---- reading, until it is ours -------------------------------------------------------------------- */
+/* ---- reading, until it is ours ----------------------------------------------------- */
 
 static struct err read_page(struct lim_log *log);
 static struct err fence(struct lim_log *log);
@@ -358,7 +358,7 @@ static struct err fence(struct lim_log *log)
     return bus_publish(&log->op, &out, &expect, on_fenced);
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------- */
 
 static struct err publish(struct lim_log *log);
 
@@ -488,7 +488,7 @@ static void append(struct lim_log *log)
     (void)publish(log);
 }
 
-/* ---- snapshots ------------------------------------------------------------------------------------ */
+/* ---- snapshots --------------------------------------------------------------------- */
 
 static bool snapshot_due(const struct lim_log *log)
 {
@@ -563,7 +563,7 @@ static bool purges(struct lim_log *log)
     return true;
 }
 
-/* ---- what is next ----------------------------------------------------------------------------------- */
+/* ---- what is next ------------------------------------------------------------------ */
 
 /* Parts of a snapshot follow each other at once; all else keeps its distance. */
 static void pump(struct lim_log *log)

@@ -24,7 +24,7 @@ static void open_again(struct lim_mode *m, uint64_t now)
     enter(m, slowed ? PERMIT_MODE_SLOWED : PERMIT_MODE_OPEN, slowed ? "recovering" : "", now);
 }
 
-/* ---- closed ------------------------------------------------------------------------------------ */
+/* ---- closed ------------------------------------------------------------------------ */
 
 /* Never before it is over; then not all at the same instant: up to a tenth later. */
 static uint64_t with_jitter(uint64_t ms, uint64_t chance)
@@ -89,7 +89,7 @@ static bool trip_again(struct lim_mode *m, const struct lim_mode_result *r, uint
     return true;
 }
 
-/* ---- what became of calls ---------------------------------------------------------------------- */
+/* ---- what became of calls ---------------------------------------------------------- */
 
 static bool heard_good(struct lim_mode *m, const struct lim_mode_limits *l,
                        const struct lim_mode_result *r, uint64_t now)
@@ -222,7 +222,7 @@ bool lim_mode_heard(struct lim_mode *m, const struct lim_mode_limits *l,
     return false;
 }
 
-/* ---- by itself, and by the operator -------------------------------------------------------------- */
+/* ---- by itself, and by the operator ------------------------------------------------ */
 
 bool lim_mode_tick(struct lim_mode *m, uint64_t now)
 {
@@ -256,7 +256,7 @@ uint64_t lim_mode_next(const struct lim_mode *m)
     return ends ? m->until_ms : UINT64_MAX;
 }
 
-/* ---- who may pass -------------------------------------------------------------------------------- */
+/* ---- who may pass ------------------------------------------------------------------ */
 
 static enum lim_pass pass_closed(const struct lim_mode *m, uint64_t now, uint64_t *ret_ms,
                                  const char **ret_why)
@@ -353,7 +353,7 @@ uint32_t lim_mode_room(const struct lim_mode *m, const struct lim_mode_limits *l
     return room < whole ? room : whole;
 }
 
-/* ---- the log --------------------------------------------------------------------------------------- */
+/* ---- the log ----------------------------------------------------------------------- */
 
 void lim_mode_write(const struct lim_mode *m, struct grant_record *ret)
 {

@@ -27,7 +27,7 @@ enum {
     PATCH_MAX      = 64 << 10,
 };
 
-/* ---- permits ------------------------------------------------------------------------------------- */
+/* ---- permits ----------------------------------------------------------------------- */
 
 static void on_ask(struct lim *lim, struct lim_call **call, const struct lim_body *body,
                    const char *upstream)
@@ -80,7 +80,7 @@ static void decide(struct lim *lim, struct bus_msg **msg)
         on_ask(lim, &call, &body, upstream);
 }
 
-/* ---- before we decide ------------------------------------------------------------------------------ */
+/* ---- before we decide -------------------------------------------------------------- */
 
 /* An ask that came while the log was being read. */
 struct early {
@@ -185,7 +185,7 @@ void lim_on_early(struct lim *lim)
     lim->early_count = 0;
 }
 
-/* ---- operators ------------------------------------------------------------------------------------ */
+/* ---- operators --------------------------------------------------------------------- */
 
 static void on_admin_read(struct lim *lim, struct lim_call **call, const char *name)
 {
@@ -251,7 +251,7 @@ static void on_admin_upstream(void *self, struct bus_msg **msg)
     }
 }
 
-/* ---- configuration -------------------------------------------------------------------------------- */
+/* ---- configuration ----------------------------------------------------------------- */
 
 static void on_value(void *self, struct bus_msg **msg)
 {

@@ -38,7 +38,7 @@ size_t lim_queue_count(const struct lim_queue *q)
     return sum;
 }
 
-/* ---- in and out ---------------------------------------------------------------------------------- */
+/* ---- in and out -------------------------------------------------------------------- */
 
 static struct lim_turn *turn_of(struct lim_lane *lane, const char *tenant)
 {
@@ -109,7 +109,7 @@ void lim_queue_remove(struct lim_queue *q, struct lim_wait *w)
     mem_free(&turn);
 }
 
-/* ---- who is next ---------------------------------------------------------------------------------- */
+/* ---- who is next ------------------------------------------------------------------- */
 
 static struct lim_wait *head(const struct list *fifo)
 {

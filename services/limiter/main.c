@@ -18,9 +18,9 @@ int main(int argc, char **argv)
     struct svc *svc = svc_new(&about, argc, argv);
     struct lim *lim = lim_new(svc, &config);
 
-    svc_serve(svc, lim_on, lim); /* what I answer       */
-    svc_tick(svc, lim_tick, lim);    /* what I do by myself */
-    int status = svc_run(svc);       /* until drained       */
+    svc_serve(svc, lim_on, lim);  /* what I answer       */
+    svc_tick(svc, lim_tick, lim); /* what I do by myself */
+    int status = svc_run(svc);    /* until drained       */
 
     lim_stop(lim);
     svc_free(&svc);

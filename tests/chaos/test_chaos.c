@@ -20,11 +20,19 @@ enum { ROUND_RUNS = 3000, SERVICES = 6 };
 static const char *const TENANTS[] = {"acme", "globex", "initech", NULL};
 
 static const struct load_spec FREE = {
-    .tenants = TENANTS, .runs = ROUND_RUNS, .per_s = 100, .prefix = "free",
-    .body = "\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{\"n\":@N}},{\"id\":\"nap\",\"sleep\":{\"for\":\"50ms\"}},{\"id\":\"b\",\"set\":{\"m\":1}}]}"};
+    .tenants = TENANTS,
+    .runs    = ROUND_RUNS,
+    .per_s   = 100,
+    .prefix  = "free",
+    .body = "\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{\"n\":@N}},{\"id\":\"nap\",\"sleep\":{"
+            "\"for\":\"50ms\"}},{\"id\":\"b\",\"set\":{\"m\":1}}]}"};
 static const struct load_spec LOCKED = {
-    .tenants = TENANTS, .runs = ROUND_RUNS / 20, .per_s = 5, .prefix = "locked",
-    .body = "\"lock\":\"user-42\",\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{\"n\":@N}},{\"id\":\"nap\",\"sleep\":{\"for\":\"10ms\"}},{\"id\":\"b\",\"set\":{\"m\":1}}]}"};
+    .tenants = TENANTS,
+    .runs    = ROUND_RUNS / 20,
+    .per_s   = 5,
+    .prefix  = "locked",
+    .body    = "\"lock\":\"user-42\",\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{\"n\":@N}},{"
+               "\"id\":\"nap\",\"sleep\":{\"for\":\"10ms\"}},{\"id\":\"b\",\"set\":{\"m\":1}}]}"};
 
 static uint64_t seed;
 
@@ -66,9 +74,10 @@ static void strike(struct world *w, unsigned kills[2])
 
 static void round_of(void **state, int number, int64_t until)
 {
-    static const char *const services[SERVICES] = {"gateway", "gateway", "scheduler", "scheduler", "browser-worker", "browser-worker"};
-    struct world *w                             = world_new(state, "chaos");
-    unsigned blows[2]                           = {0, 0};
+    static const char *const services[SERVICES] = {
+        "gateway", "gateway", "scheduler", "scheduler", "browser-worker", "browser-worker"};
+    struct world *w   = world_new(state, "chaos");
+    unsigned blows[2] = {0, 0};
 
     for (int i = 0; i < SERVICES; i++)
         (void)world_start(w, services[i]);
@@ -87,10 +96,12 @@ static void round_of(void **state, int number, int64_t until)
     judge_runs(w, journal);
     judge_load(w, journal, free_runs);
     judge_load(w, journal, locked);
-    size_t most[3] = {judge_cap(w, journal, "acme", 20, 0), judge_cap(w, journal, "globex", 3, 0),
+    size_t most[3] = {judge_cap(w, journal, "acme", 20, 0),
+                      judge_cap(w, journal, "globex", 3, 0),
                       judge_cap(w, journal, "initech", 50, 0)};
-    print_message("chaos: round %d: %u kills, %u freezes, %zu leases lost, most at once %zu %zu %zu\n", number, blows[0], blows[1],
-                  judge_lost(journal), most[0], most[1], most[2]);
+    print_message(
+        "chaos: round %d: %u kills, %u freezes, %zu leases lost, most at once %zu %zu %zu\n",
+        number, blows[0], blows[1], judge_lost(journal), most[0], most[1], most[2]);
     record_free(&journal);
 }
 
@@ -98,9 +109,10 @@ static void round_of(void **state, int number, int64_t until)
 static void everything_survives(void **state)
 {
     const char *minutes = getenv("SLUICE_CHAOS_MINUTES"), *given = getenv("SLUICE_SEED");
-    int64_t until       = clock_ms() + (int64_t)((minutes ? atof(minutes) : 5) * 60000);
+    int64_t until = clock_ms() + (int64_t)((minutes ? atof(minutes) : 5) * 60000);
 
-    seed = given ? strtoull(given, NULL, 10) : (uint64_t)clock_wall_ms() * 2654435761U + (uint64_t)getpid();
+    seed = given ? strtoull(given, NULL, 10)
+                 : (uint64_t)clock_wall_ms() * 2654435761U + (uint64_t)getpid();
     seed += seed == 0;
     print_message("chaos: SLUICE_SEED=%llu\n", (unsigned long long)seed);
     for (int number = 1; clock_ms() < until; number++) {

@@ -30,14 +30,14 @@ die() { printf 'demo: %s\n' "$*" >&2; exit 1; }
 
 tenants=(acme globex initech)
 caps='acme=20 globex=40 initech=2'
-declare -A orders=([acme]=130 [globex]=210 [initech]=16) scrapes=([acme]=3 [globex]=4 [initech]=1)
+declare -A orders=([acme]=130 [globex]=190 [initech]=36) scrapes=([acme]=3 [globex]=4 [initech]=1)
 in_flight=40 sessions=60 rate_most=105 # 1.2 × 75 + 15: what the upstream may see in one second (docs/operations.md)
-kill_ms=5000 refuse_ms=10000 longest_ms=50000
-keep='' break_what='' victim='' submitted=0 elapsed_ms=0
+kill_ms=5000 refuse_ms=10000 longest_ms=120000
+keep='' break_what='' victim='' watching='' submitted=0 submitters=() elapsed_ms=0
 
 configure() {
     ask sluice.admin.upstream.agents "{\"driver\":\"agent\",\"profile\":\"multion\",\"url\":\"$sim/v1/web\",\"key\":{\"env\":\"DEMO_KEY\"},
-        \"rate\":{\"per_s\":75,\"burst\":15},\"in_flight\":$in_flight,\"sessions\":$sessions,\"session_idle\":\"15s\",\"timeout\":\"5s\"}"
+        \"rate\":{\"per_s\":75,\"burst\":15},\"in_flight\":$in_flight,\"sessions\":$sessions,\"session_idle\":\"25s\",\"timeout\":\"5s\"}"
     ask sluice.admin.upstream.chrome "{\"driver\":\"webdriver\",\"url\":\"$chrome\",\"sessions\":3}"
     ask sluice.admin.tenant.acme '{"tier":"pro","private_net":true}' # the shop is on loopback
     ask sluice.admin.tenant.globex '{"tier":"scale","cap":40,"private_net":true}'
@@ -45,8 +45,8 @@ configure() {
     for flow in order scrape; do
         nats kv put sluice_flows "$flow" "$(jq -c '{version: 1, flow: .}' "$here/flows/$flow.json")"
     done
-    curl -sf "$sim/_sim/config" -d "{\"latency\":{\"open\":{\"min\":50,\"max\":150},\"browse\":{\"min\":300,\"max\":1500},
-        \"close\":{\"min\":20,\"max\":60}},\"session_idle_ms\":12000,
+    curl -sf "$sim/_sim/config" -d "{\"latency\":{\"open\":{\"min\":50,\"max\":150},\"browse\":{\"min\":300,\"max\":900},
+        \"close\":{\"min\":20,\"max\":60}},\"session_idle_ms\":20000,
         \"limits\":{\"rate\":$rate_most,\"in_flight\":$in_flight,\"sessions\":$sessions}}"
 }
 
@@ -54,7 +54,7 @@ fault() { curl -sf "$sim/_sim/faults" -d "$1" >/dev/null || die "the simulator r
 
 misbehave() {
     case $break_what in
-    cap) fault '{"fault":"early_answer","endpoint":"browse","tenant":"initech","skip":2,"count":6,"latency_ms":4000}' ;;
+    cap) fault '{"fault":"early_answer","endpoint":"browse","tenant":"initech","skip":2,"latency_ms":4000}' ;;
     order) fault '{"fault":"double_act","endpoint":"browse","skip":60}' ;;
     session) fault '{"fault":"keep_open","endpoint":"close","skip":60}' ;;
     esac
@@ -68,14 +68,20 @@ submit() {
         '{"flow":"order","key":"order-{{Count}}","input":{"item":"lamp"}}' >"$home/submits/$1.order" 2>&1
 }
 
+# All three at once, while the rest goes on.
 submit_all() {
-    local t waits=() wanted=0
-    start results nats sub --stream SLUICE_RESULTS --all 'sluice.result.>' --subjects-only --raw
+    local t
+    start results nats sub --stream SLUICE_RESULTS --all 'sluice.result.>' --subjects-only
     for t in "${tenants[@]}"; do
-        submit "$t" & waits+=($!)
-        wanted=$((wanted + orders[$t] + scrapes[$t]))
+        submit "$t" & submitters+=($!)
     done
-    wait "${waits[@]}"
+}
+
+# Every submit must have been answered with a run.
+submitted_all() {
+    local t wanted=0
+    wait "${submitters[@]}" || die "a submit failed: $(grep -hvm 1 '^{' "$home"/submits/* || true)"
+    for t in "${tenants[@]}"; do wanted=$((wanted + orders[$t] + scrapes[$t])); done
     cat "$home"/submits/*.order | jq -r '.run_id // empty' >"$home/orders"
     cat "$home"/submits/* | jq -r '.run_id // empty' >"$home/runs"
     submitted=$(wc -l <"$home/runs")
@@ -84,9 +90,14 @@ submit_all() {
 
 # ---- what happens -------------------------------------------------------------------------------------------------------
 
+# A browser that is just being opened would be known to nobody, and a chromedriver lets nothing expire: not then.
 kill_worker() {
-    local held pid=${pids[worker-1]}
+    local held tries pid=${pids[worker-1]}
     victim=$(worker_id worker-1)
+    for ((tries = 0; tries < 20; tries++)); do
+        facts >"$home/facts"
+        [ "$(opens_cut "$victim" chrome)" != 0 ] || break
+    done
     kill -KILL "$pid"
     unset 'pids[worker-1]'
     start_worker worker-3
@@ -94,14 +105,18 @@ kill_worker() {
         END { for (r in held) if (held[r] == worker) print r }' >"$home/held"
     held=$(wc -l <"$home/held")
     event "${red}kill -9${plain} of worker-1 (pid $pid) with $held runs in hand; worker-3 started"
+    watching=1
 }
+
+# The subjects of the results so far: sluice.result.TENANT.FLOW.STATUS.RUN
+ended() { grep -o 'sluice\.result\.[^ >]*[^ .>]' "$logs/results.log" || true; }
 
 watch_held() {
     local left
-    [ -s "$home/held" ] || return 0
-    grep -o '[^.]*$' "$logs/results.log" | sort >"$home/ended"
+    [ -n "$watching" ] || return 0
+    ended | sed 's/.*\.//' | sort >"$home/ended"
     left=$(sort "$home/held" | comm -23 - "$home/ended" | wc -l)
-    [ "$left" -gt 0 ] || { event "${green}all $(wc -l <"$home/held") runs${plain} of the killed worker have ended, elsewhere"; : >"$home/held"; }
+    [ "$left" -gt 0 ] || { event "${green}all $(wc -l <"$home/held") runs${plain} of the killed worker have ended, elsewhere"; watching=; }
 }
 
 refuse_for_a_while() {
@@ -109,19 +124,21 @@ refuse_for_a_while() {
     event "${yellow}429 with Retry-After: 3${plain} is what agents answers from now, for 2 s"
 }
 
+over() { [ -n "$killed" ] && [ -n "$refused" ] && [ "${done_runs[all]:-0}" -ge "$submitted" ]; }
+
 play() {
     local began killed='' refused=''
     began=${EPOCHREALTIME/[.,]/}
-    while [ "${done_runs[all]:-0}" -lt "$submitted" ] && [ "$elapsed_ms" -lt $longest_ms ]; do
+    until over || [ "$elapsed_ms" -ge $longest_ms ]; do
         elapsed_ms=$(((${EPOCHREALTIME/[.,]/} - began) / 1000))
-        if [ -z "$killed" ] && [ $elapsed_ms -ge $kill_ms ]; then killed=1; kill_worker; fi
+        if [ -z "$killed" ] && [ $elapsed_ms -ge $kill_ms ]; then killed=1; submitted_all; kill_worker; fi
         if [ -z "$refused" ] && [ $elapsed_ms -ge $refuse_ms ]; then refused=1; refuse_for_a_while; fi
+        [ -n "$killed" ] || submitted=$(cat "$home"/submits/* | grep -c run_id || true)
         look
         watch_held
         draw
-        sleep 0.5
+        sleep 0.4
     done
-    [ -n "$refused" ] || die "all runs had ended before the upstream could say 429"
 }
 
 # What a killed worker was just opening is closed by nobody: it expires at the upstream.
@@ -142,7 +159,7 @@ show() {
     run=$(head -n 1 "$home/submits/acme.scrape" | jq -r .run_id)
     file=$home/shop.png
     printf '\n%sOne scraped result%s (nats req sluice.api.get.%s %s)\n' "$bold" "$plain" "$tenant" "$run"
-    ask "sluice.api.get.$tenant" "$run" | jq '{run_id, flow, status, ms, artifacts, seen: .result.seen, cheap: .result.cheap[:2]}' | jq -C . | sed 's/^/  /'
+    ask "sluice.api.get.$tenant" "$run" | jq '{run_id, flow, status, ms, artifacts, seen: .result.seen, cheap: .result.cheap[:2]}' | sed 's/^/  /'
     nats object get sluice_artifacts "$tenant/$run/1-shop.png" -O "$file" -f --no-progress >/dev/null || die "there is no screenshot of run $run"
     [ "$(head -c 4 "$file" | tail -c 3)" = PNG ] || die "$file is no picture"
     printf '\n%sIts screenshot%s  %s (%d KiB)\n' "$bold" "$plain" "$file" $(($(stat -c %s "$file") / 1024))

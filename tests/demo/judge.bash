@@ -20,7 +20,7 @@ judge_ends() {
         FILENAME == ARGV[1] { runs[$1]; total++; next }
         FILENAME == ARGV[2] { if ($3 == "END") { ends[$2]++; if ($6 != "done") status[$2] = $6 } next }
         { split($1, s, "."); results[s[6]]++; if (s[5] != "done") status[s[6]] = s[5] }
-        function bad(text) { print "BAD", text; wrong++ }
+        function bad(text) { if (++wrong <= 6) print "BAD", text }
         END {
             for (r in runs) {
                 if (ends[r] != 1) bad("run " r " has " ends[r] + 0 " ENDs")
@@ -28,6 +28,7 @@ judge_ends() {
                 if (r in status) bad("run " r " ended " status[r])
             }
             for (r in ends) if (!(r in runs)) bad("run " r " ended and was never submitted")
+            if (wrong > 6) print "BAD", "… and " wrong - 6 " more of this"
             if (!wrong) print "ok", total " runs submitted, each with one END and one result: done"
         }' "$1" "$2" "$3"
 }
@@ -57,6 +58,11 @@ opens_cut() {
         END { print length(open) }' "$home/facts"
 }
 
+# taken_over WORKER: the runs that another had to go on with
+taken_over() {
+    awk -F '\t' -v worker="$1" '$3 == "LEASED" && $4 == worker { its[$2] } $4 != "" && $4 != worker && ($2 in its) { print $2 }' "$home/facts" | sort -u
+}
+
 judge_rest() {
     local waiting jobs left cut
     waiting=$(nats stream info SLUICE_PENDING --json | jq .state.messages)
@@ -83,6 +89,7 @@ judge() {
         jq -s -r -f "$here/judge.jq" --argjson runs "$(jq -R . "$home/orders" | jq -sc .)" \
             --argjson caps "$(tr ' ' '\n' <<<"$caps" | jq -R 'split("=") | {(.[0]): (.[1] | tonumber)}' | jq -sc add)" \
             --argjson limits "{\"rate\":$rate_most,\"in_flight\":$in_flight,\"sessions\":$sessions}" \
+            --argjson taken_over "$(taken_over "$victim" | jq -R . | jq -sc .)" \
             --argjson unanswered "$(opens_cut "$victim" agents)" "$home/record"
     } >"$home/verdict" || return 1
     awk -F '\t' -v green="$green" -v red="$red" -v plain="$plain" '

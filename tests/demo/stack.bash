@@ -35,11 +35,11 @@ ask() {
 }
 
 start_nats() {
-    printf '%s\n' 'server_name: sluice-demo' 'listen: "127.0.0.1:-1"' 'max_payload: 4MB' "ports_file_dir: \"$home\"" \
+    printf '%s\n' 'server_name: sluice-demo' 'listen: "127.0.0.1:-1"' 'max_payload: 4MB' \
         "jetstream { store_dir: \"$home/nats\", max_file_store: 4GB }" >"$home/nats.conf"
     start nats nats-server -c "$home/nats.conf"
     said nats 'Server is ready' >/dev/null
-    NATS_URL=$(jq -r '.nats[0]' "$home"/*_"${pids[nats]}".ports)
+    NATS_URL=nats://$(said nats 'client connections on' | sed 's/.* on //')
     export NATS_URL
 }
 
@@ -60,7 +60,8 @@ start_all() {
 
     sim=$(said sim 'listening on' | sed 's/.* on //')
     shop=$(said shop 'listening on' | sed 's/.* on //')
-    chrome=http://127.0.0.1:$(said chromedriver 'on port' | sed 's/.*on port \([0-9]*\).*/\1/')
+    chrome=http://127.0.0.1:$(said chromedriver 'successfully on port' | sed 's/.*on port \([0-9]*\).*/\1/')
+    start orders nats reply 'sluice.call.*.orders' --command "$here/orders.sh $sim"
     for service in gateway worker-1 worker-2; do said "$service" msg=ready >/dev/null; done
     for service in scheduler limiter; do said "$service" msg=deciding >/dev/null; done
 }

@@ -40,8 +40,7 @@ look() {
             "\($u).flight \(.in_flight.used)/\(.in_flight.limit // "-")", "\($u).sessions \(.sessions.used)/\(.sessions.limit // "-")"
         elif has("events") then "sim.flight \(.in_flight)", "sim.sessions \(.sessions)", "sim.calls \(.calls)", "sim.ms \(.ns / 1000000 | floor)"
         elif has("value") then "chromedriver.sessions \(.value | length)" else empty end' -- * 2>/dev/null)
-    while read -r key value; do done_runs[$key]=$value; done < <(awk -F . '/^sluice\.result\./ { n[$3]++; all++ }
-        END { for (t in n) print t, n[t]; print "all", all + 0 }' "$logs/results.log")
+    while read -r key value; do done_runs[$key]=$value; done < <(ended | awk -F . '{ n[$3]++ } END { for (t in n) print t, n[t]; print "all", NR }')
     own_rate
     watch_modes
 }
@@ -87,8 +86,10 @@ table() {
             "${seen[$u.mode]:--}" "$plain" "${seen[$u.rate]:-0}" "${own[0]}" "${seen[$u.flight]:-0}" "${own[1]}" \
             "${seen[$u.sessions]:-0}" "${own[2]}"
     done
+    [ -z "$victim" ] || printf '%s%s%s\n' "$dim" \
+        "(Sluice counts what a dead worker had asked for until it must be over: timeout + 10 s, session_idle)" "$plain"
     printf '\n'
-    [ ${#events[@]} -eq 0 ] || printf '%s\n' "${events[@]: -8}"
+    [ ${#events[@]} -eq 0 ] || printf '%s\n' "${events[@]}"
 }
 
 line() {

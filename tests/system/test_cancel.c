@@ -15,8 +15,10 @@
 
 #define SET "\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{\"x\":1}}]}"
 #define NAP "\"flow\":{\"steps\":[{\"id\":\"nap\",\"sleep\":{\"for\":\"60s\"}}]}"
-#define CALL(effect) "\"flow\":{\"steps\":[{\"id\":\"ask\",\"effect\":\"" effect "\",\"call\":{\"subject\":\"svc\",\"body\":{}},\"timeout\":\"30s\"},{\"id\":\"b\",\"set\":{}}]}"
-
+#define CALL(effect) \
+    "\"flow\":{\"steps\":[{\"id\":\"ask\",\"effect\":\"" effect \
+    "\",\"call\":{\"subject\":\"svc\",\"body\":{}},\"timeout\":\"30s\"},{\"id\":\"b\"," \
+    "\"set\":{}}]}"
 
 static struct callee *service;
 
@@ -45,7 +47,8 @@ static void cancel(struct world *w, const char *tenant, const char *run, char re
     snprintf(subject, sizeof(subject), "sluice.api.cancel.%s", tenant);
     snprintf(body, sizeof(body), "{\"run_id\":\"%s\",\"reason\":\"customer asked\"}", run);
     struct answer a = client_ask_text(w->client, subject, body);
-    if (!json_is_true(json_object_get(a.json, "accepted")) || strcmp(answer_text(&a, "run_id"), run) != 0)
+    if (!json_is_true(json_object_get(a.json, "accepted")) ||
+        strcmp(answer_text(&a, "run_id"), run) != 0)
         world_fail(w, "cancel was not accepted: %s", answer_body(&a, NULL));
     snprintf(ret_status, 32, "%s", answer_text(&a, "status"));
     answer_deinit(&a);
@@ -174,9 +177,11 @@ static void a_run_not_started_in_time_expires_unrun(void **state)
     struct answer a = client_get(w->client, "halted", run);
     assert_string_equal(answer_text(&a, "error.code"), "expired");
     answer_deinit(&a);
-    struct record *journal        = record_read(w, "SLUICE_JOURNAL");
-    const struct record_item *end = record_entry(journal, run, "END", 0), *plan = record_entry(journal, run, "PLAN", 0);
-    WORLD_MUST(w, end && plan && end->at_ms - plan->at_ms >= 1000 && record_entries(journal, run, "OUTCOME") == 0);
+    struct record *journal         = record_read(w, "SLUICE_JOURNAL");
+    const struct record_item *end  = record_entry(journal, run, "END", 0),
+                             *plan = record_entry(journal, run, "PLAN", 0);
+    WORLD_MUST(w, end && plan && end->at_ms - plan->at_ms >= 1000 &&
+                      record_entries(journal, run, "OUTCOME") == 0);
     record_free(&journal);
 }
 
@@ -185,11 +190,14 @@ static void a_run_does_not_begin_before_its_time(void **state)
     struct world *w = *state;
     char run[27];
 
-    client_submit(w->client, "acme", "{" SET ",\"not_before\":\"1500ms\",\"start_within\":\"5s\"}", run);
+    client_submit(w->client, "acme",
+                  "{" SET ",\"not_before\":\"1500ms\",\"start_within\":\"5s\"}", run);
     WORLD_WAIT(w, 5000, client_status_is(w->client, "acme", run, "done"));
     struct record *journal          = record_read(w, "SLUICE_JOURNAL");
-    const struct record_item *first = record_entry(journal, run, "LEASED", 0), *plan = record_entry(journal, run, "PLAN", 0);
-    WORLD_MUST(w, first && plan && first->at_ms - plan->at_ms >= 1500 && first->at_ms - plan->at_ms < 3000);
+    const struct record_item *first = record_entry(journal, run, "LEASED", 0),
+                             *plan  = record_entry(journal, run, "PLAN", 0);
+    WORLD_MUST(w, first && plan && first->at_ms - plan->at_ms >= 1500 &&
+                      first->at_ms - plan->at_ms < 3000);
     record_free(&journal);
 }
 

@@ -14,11 +14,13 @@
 #include "support/system/record.h"
 #include "support/system/world.h"
 
-static const char FLOW[] = "\"flow\":{\"name\":\"greet\",\"steps\":["
-                           "{\"id\":\"a\",\"set\":{\"n\":\"${.input.n}\"}},"
-                           "{\"id\":\"z\",\"end\":{\"status\":\"done\",\"result\":{\"n\":\"${.vars.n}\"}}}]}";
+static const char FLOW[] =
+    "\"flow\":{\"name\":\"greet\",\"steps\":["
+    "{\"id\":\"a\",\"set\":{\"n\":\"${.input.n}\"}},"
+    "{\"id\":\"z\",\"end\":{\"status\":\"done\",\"result\":{\"n\":\"${.vars.n}\"}}}]}";
 
-static const char NAPS[] = "{\"flow\":{\"steps\":[{\"id\":\"nap\",\"sleep\":{\"for\":\"60s\"}}]}}";
+static const char NAPS[] =
+    "{\"flow\":{\"steps\":[{\"id\":\"nap\",\"sleep\":{\"for\":\"60s\"}}]}}";
 
 static int group_up(void **state)
 {
@@ -32,7 +34,9 @@ static struct answer submit(struct client *c, const char *key, int n)
 {
     char body[600];
 
-    snprintf(body, sizeof(body), "{%s,\"input\":{\"n\":%d},\"key\":\"%s\",\"labels\":{\"order\":\"123\"}}", FLOW, n, key);
+    snprintf(body, sizeof(body),
+             "{%s,\"input\":{\"n\":%d},\"key\":\"%s\",\"labels\":{\"order\":\"123\"}}", FLOW, n,
+             key);
     return client_ask_text(c, "sluice.api.submit.acme", body);
 }
 
@@ -49,8 +53,8 @@ static bool is_time(const char *s)
 /* surface 16: {"run_id","status":"queued","created":true,"watch"}; a repeat: created false. */
 static void submit_is_answered_to_the_letter(void **state)
 {
-    struct world *w  = *state;
-    struct answer a  = submit(w->client, "letter", 5);
+    struct world *w = *state;
+    struct answer a = submit(w->client, "letter", 5);
     char watch[128], run[27];
 
     WORLD_MUST(w, is_ulid(answer_text(&a, "run_id")));
@@ -77,17 +81,25 @@ static void watch_shows_what_was_stored(void **state)
     static const struct {
         const char *kind, *headers[8];
     } wanted[] = {
-        {"PLAN", {"Sluice-Flow", "Sluice-Lane", "Sluice-Pool", "Nats-Sequence", "Nats-Last-Sequence", NULL}},
-        {"LEASED", {"Sluice-Worker", "Sluice-Lease", "Sluice-Wake", "Sluice-Job", "Sluice-Try", NULL}},
-        {"OUTCOME", {"Sluice-Worker", "Sluice-Lease", "Sluice-Wake", "Sluice-Job", "Sluice-Step", "Sluice-Try", "Sluice-Result", NULL}},
-        {"END", {"Sluice-Worker", "Sluice-Lease", "Sluice-Wake", "Sluice-Job", "Sluice-Result", "Nats-Sequence", NULL}},
+        {"PLAN",
+         {"Sluice-Flow", "Sluice-Lane", "Sluice-Pool", "Nats-Sequence", "Nats-Last-Sequence",
+          NULL}},
+        {"LEASED",
+         {"Sluice-Worker", "Sluice-Lease", "Sluice-Wake", "Sluice-Job", "Sluice-Try", NULL}},
+        {"OUTCOME",
+         {"Sluice-Worker", "Sluice-Lease", "Sluice-Wake", "Sluice-Job", "Sluice-Step",
+          "Sluice-Try", "Sluice-Result", NULL}},
+        {"END",
+         {"Sluice-Worker", "Sluice-Lease", "Sluice-Wake", "Sluice-Job", "Sluice-Result",
+          "Nats-Sequence", NULL}},
     };
     struct world *w       = *state;
     natsSubscription *sub = NULL;
     const char *value, *last = "0";
     char before[32] = "0", run[27];
 
-    assert_int_equal(natsConnection_SubscribeSync(&sub, w->client->nc, "sluice.watch.acme.>"), NATS_OK);
+    assert_int_equal(natsConnection_SubscribeSync(&sub, w->client->nc, "sluice.watch.acme.>"),
+                     NATS_OK);
     natsConnection_Flush(w->client->nc);
     struct answer a = submit(w->client, "watched", 1);
     snprintf(run, sizeof(run), "%s", answer_text(&a, "run_id"));
@@ -118,18 +130,21 @@ static void watch_shows_what_was_stored(void **state)
 /* surface 4, the message on sluice.result.<tenant>.<flow>.<status>.<run>. */
 static void the_result_is_one_json_message(void **state)
 {
-    static const char *const fields[] = {"run_id", "key", "flow", "status", "reason", "error", "result", "labels", "parent",
-                                         "root", "submitted_at", "started_at", "ended_at", "ms", "tries", "steps_run",
-                                         "used", "artifacts", "trace_id", NULL};
+    static const char *const fields[] = {
+        "run_id", "key",       "flow", "status",       "reason",     "error",    "result",
+        "labels", "parent",    "root", "submitted_at", "started_at", "ended_at", "ms",
+        "tries",  "steps_run", "used", "artifacts",    "trace_id",   NULL};
     struct world *w = *state;
     char subject[128];
     natsMsg *msg = NULL;
 
     struct answer a = submit(w->client, "result", 7);
-    snprintf(subject, sizeof(subject), "sluice.result.acme.greet.done.%s", answer_text(&a, "run_id"));
+    snprintf(subject, sizeof(subject), "sluice.result.acme.greet.done.%s",
+             answer_text(&a, "run_id"));
     answer_deinit(&a);
     WORLD_WAIT(w, 5000, client_count_of(w->client, "SLUICE_RESULTS", subject) == 1);
-    assert_int_equal(js_GetLastMsg(&msg, w->client->js, "SLUICE_RESULTS", subject, NULL, NULL), NATS_OK);
+    assert_int_equal(js_GetLastMsg(&msg, w->client->js, "SLUICE_RESULTS", subject, NULL, NULL),
+                     NATS_OK);
     json_t *doc = json_loadb(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg), 0, NULL);
     for (size_t i = 0; fields[i]; i++)
         if (!json_object_get(doc, fields[i]))
@@ -138,14 +153,17 @@ static void the_result_is_one_json_message(void **state)
     assert_string_equal(json_string_value(json_path(doc, "status")), "done");
     assert_string_equal(json_string_value(json_path(doc, "key")), "result");
     assert_string_equal(json_string_value(json_path(doc, "labels.order")), "123");
-    WORLD_MUST(w, json_is_null(json_path(doc, "error")) && json_is_null(json_path(doc, "reason")));
+    WORLD_MUST(w,
+               json_is_null(json_path(doc, "error")) && json_is_null(json_path(doc, "reason")));
     WORLD_MUST(w, json_is_null(json_path(doc, "parent")));
-    assert_string_equal(json_string_value(json_path(doc, "root")), json_string_value(json_path(doc, "run_id")));
+    assert_string_equal(json_string_value(json_path(doc, "root")),
+                        json_string_value(json_path(doc, "run_id")));
     assert_int_equal(json_integer_value(json_path(doc, "tries")), 1);
     WORLD_MUST(w, is_time(json_string_value(json_path(doc, "submitted_at"))) &&
                       is_time(json_string_value(json_path(doc, "started_at"))) &&
                       is_time(json_string_value(json_path(doc, "ended_at"))));
-    WORLD_MUST(w, json_is_integer(json_path(doc, "ms.queued")) && json_is_integer(json_path(doc, "ms.running")) &&
+    WORLD_MUST(w, json_is_integer(json_path(doc, "ms.queued")) &&
+                      json_is_integer(json_path(doc, "ms.running")) &&
                       json_is_integer(json_path(doc, "ms.waiting")));
     json_decref(doc);
     natsMsg_Destroy(msg);
@@ -154,8 +172,9 @@ static void the_result_is_one_json_message(void **state)
 /* By id, by {"run_id"}, by {"key"}: the same document, 4 and 5 together. */
 static void get_takes_id_document_or_key(void **state)
 {
-    static const char *const fields[] = {"run_id", "key", "flow", "status", "lane", "pool", "tries", "milestones", "steps",
-                                         "result", "error", "ms", "used", "artifacts", "root", NULL};
+    static const char *const fields[] = {
+        "run_id", "key",    "flow",  "status", "lane", "pool",      "tries", "milestones",
+        "steps",  "result", "error", "ms",     "used", "artifacts", "root",  NULL};
     struct world *w = *state;
     char body[64], run[27];
 
@@ -189,7 +208,9 @@ static void wait_answers_at_the_end_of_the_run_or_of_the_time(void **state)
     struct world *w = *state;
     char body[128], run[27];
 
-    client_submit(w->client, "acme", "{\"flow\":{\"steps\":[{\"id\":\"nap\",\"sleep\":{\"for\":\"400ms\"}}]}}", run);
+    client_submit(w->client, "acme",
+                  "{\"flow\":{\"steps\":[{\"id\":\"nap\",\"sleep\":{\"for\":\"400ms\"}}]}}",
+                  run);
     struct answer a = client_ask(w->client, "sluice.api.wait.acme", run, 26, 10000);
     assert_string_equal(answer_text(&a, "status"), "done");
     WORLD_MUST(w, a.ms < 4000);
@@ -241,7 +262,9 @@ static void the_nats_cli_is_enough(void **state)
     struct world *w = *state;
     char command[1000];
 
-    snprintf(command, sizeof(command), "req --raw sluice.api.submit.cli '{%s,\"input\":{\"n\":1},\"key\":\"cli-1\"}'", FLOW);
+    snprintf(command, sizeof(command),
+             "req --raw sluice.api.submit.cli '{%s,\"input\":{\"n\":1},\"key\":\"cli-1\"}'",
+             FLOW);
     const char *out = shell(w, command);
     must_show(w, out, "\"status\":\"queued\",\"created\":true,\"watch\":\"sluice.watch.cli.");
     out = shell(w, "req --raw --timeout 9s sluice.api.wait.cli '{\"key\":\"cli-1\"}'");
@@ -250,13 +273,16 @@ static void the_nats_cli_is_enough(void **state)
     must_show(w, out, "Nats-Service-Error: Not found");
     must_show(w, out, "Nats-Service-Error-Code: 404");
     must_show(w, out, "\"code\":\"not_found\"");
-    out = shell(w, "sub --stream SLUICE_JOURNAL --all 'sluice.journal.cli.>' --headers-only --count 4");
+    out = shell(
+        w, "sub --stream SLUICE_JOURNAL --all 'sluice.journal.cli.>' --headers-only --count 4");
     must_show(w, out, "Sluice-Kind: PLAN");
     must_show(w, out, "Sluice-Flow: greet");
     must_show(w, out, "Sluice-Kind: LEASED");
     must_show(w, out, "Sluice-Kind: OUTCOME");
     must_show(w, out, "Sluice-Kind: END");
-    out = shell(w, "sub --stream SLUICE_RESULTS --all 'sluice.result.cli.greet.done.>' --raw --count 1");
+    out = shell(
+        w,
+        "sub --stream SLUICE_RESULTS --all 'sluice.result.cli.greet.done.>' --raw --count 1");
     must_show(w, out, "\"result\":{\"n\":1}");
     out = shell(w, "stream subjects SLUICE_RESULTS");
     must_show(w, out, "sluice.result.cli.greet.done.");
@@ -275,19 +301,23 @@ static void the_nats_cli_watches_live(void **state)
 
     snprintf(path, sizeof(path), "%s/sub.out", w->folder);
     snprintf(command, sizeof(command),
-             "NATS_URL=%s timeout 20 nats sub 'sluice.watch.live.>' --headers-only --count 4 >'%s' 2>&1 & echo $! >'%s.pid'", w->url, path, path);
+             "NATS_URL=%s timeout 20 nats sub 'sluice.watch.live.>' --headers-only --count 4 "
+             ">'%s' 2>&1 & echo $! >'%s.pid'",
+             w->url, path, path);
     assert_int_equal(system(command), 0);
     /* It says nothing when its subscription stands: runs are submitted until it has seen one. */
     snprintf(command, sizeof(command), "grep -q 'Sluice-Kind: END' '%s'", path);
     int64_t until = clock_ms() + 15000;
     do {
-        client_submit(w->client, "live", "{\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{\"n\":1}}]}}", run);
+        client_submit(w->client, "live",
+                      "{\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{\"n\":1}}]}}", run);
         WORLD_WAIT(w, 5000, client_status_is(w->client, "live", run, "done"));
     } while (system(command) != 0 && clock_ms() < until);
     assert_int_equal(system(command), 0);
     snprintf(command, sizeof(command), "grep -q 'Nats-Last-Sequence' '%s'", path);
     assert_int_equal(system(command), 0);
-    snprintf(command, sizeof(command), "kill $(cat '%s.pid') 2>/dev/null", path); /* if it has not seen four yet */
+    snprintf(command, sizeof(command), "kill $(cat '%s.pid') 2>/dev/null",
+             path); /* if it has not seen four yet */
     (void)!system(command);
 }
 

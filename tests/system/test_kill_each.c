@@ -21,8 +21,9 @@ static const struct load_spec MANY = {
     .tenants = TENANTS,
     .runs    = RUNS,
     .per_s   = 350,
-    .body    = "\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{\"n\":@N}},{\"id\":\"nap\",\"sleep\":{\"for\":\"30ms\"}},"
-               "{\"id\":\"b\",\"set\":{\"m\":1}},{\"id\":\"z\",\"end\":{\"status\":\"done\"}}]}",
+    .body = "\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{\"n\":@N}},{\"id\":\"nap\",\"sleep\":{"
+            "\"for\":\"30ms\"}},"
+            "{\"id\":\"b\",\"set\":{\"m\":1}},{\"id\":\"z\",\"end\":{\"status\":\"done\"}}]}",
 };
 
 static void each_run_ends_once(void **state, const char *name, const char *victim)
@@ -41,7 +42,9 @@ static void each_run_ends_once(void **state, const char *name, const char *victi
 
     for (unsigned dose = 1; dose <= DOSES; dose++) {
         /* In mid-load, and in the middle of something. */
-        WORLD_WAIT(w, 60000, load_answered(load) >= dose * RUNS / (DOSES + 2) && client_count(w->client, "SLUICE_JOBS") > 0);
+        WORLD_WAIT(w, 60000,
+                   load_answered(load) >= dose * RUNS / (DOSES + 2) &&
+                       client_count(w->client, "SLUICE_JOBS") > 0);
         proc_kill(p);
         world_restart(w, p);
     }

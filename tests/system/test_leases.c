@@ -20,20 +20,30 @@ enum { RUNS = 20, LEASE_MS = 5000 };
 
 static const char *const TENANTS[] = {"acme", NULL};
 
-#define CALL(id, effect) "{\"id\":\"" id "\",\"effect\":\"" effect "\",\"call\":{\"subject\":\"svc\",\"body\":{\"n\":1}},\"timeout\":\"60s\"}"
+#define CALL(id, effect) \
+    "{\"id\":\"" id "\",\"effect\":\"" effect \
+    "\",\"call\":{\"subject\":\"svc\",\"body\":{\"n\":1}},\"timeout\":\"60s\"}"
 
 static const struct load_spec READS = {
-    .tenants = TENANTS, .runs = RUNS,
-    .body = "\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{\"n\":@N}}," CALL("ask", "read") ",{\"id\":\"b\",\"set\":{\"m\":1}}]}"};
+    .tenants = TENANTS,
+    .runs    = RUNS,
+    .body    = "\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{\"n\":@N}}," CALL(
+           "ask", "read") ",{\"id\":\"b\",\"set\":{\"m\":1}}]}"};
 static const struct load_spec ORDERS = {
-    .tenants = TENANTS, .runs = RUNS,
-    .body = "\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{\"n\":@N}}," CALL("order", "unsafe") ",{\"id\":\"b\",\"set\":{\"m\":1}}]}"};
+    .tenants = TENANTS,
+    .runs    = RUNS,
+    .body    = "\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{\"n\":@N}}," CALL(
+           "order", "unsafe") ",{\"id\":\"b\",\"set\":{\"m\":1}}]}"};
 static const struct load_spec PAIRS = {
-    .tenants = TENANTS, .runs = 3,
-    .body = "\"flow\":{\"steps\":[{\"id\":\"one\",\"effect\":\"read\",\"call\":{\"subject\":\"svc\",\"body\":{}},\"timeout\":\"1s\"},"
-            "{\"id\":\"two\",\"effect\":\"read\",\"call\":{\"subject\":\"svc\",\"body\":{}},\"timeout\":\"1s\"}]}"};
+    .tenants = TENANTS,
+    .runs    = 3,
+    .body    = "\"flow\":{\"steps\":[{\"id\":\"one\",\"effect\":\"read\",\"call\":{\"subject\":"
+               "\"svc\",\"body\":{}},\"timeout\":\"1s\"},"
+               "{\"id\":\"two\",\"effect\":\"read\",\"call\":{\"subject\":\"svc\",\"body\":{}},"
+               "\"timeout\":\"1s\"}]}"};
 
-static struct world *begin(void **state, const char *name, struct callee **ret_service, struct proc **ret_worker)
+static struct world *begin(void **state, const char *name, struct callee **ret_service,
+                           struct proc **ret_worker)
 {
     struct world *w = world_new(state, name);
 
@@ -54,7 +64,8 @@ static void status_of_all(struct world *w, struct load *load, const char *status
     snprintf(filter, sizeof(filter), "sluice.result.acme.*.%s.*", status);
     count = (size_t)client_count_of(w->client, "SLUICE_RESULTS", filter);
     if (count != wanted)
-        world_fail(w, "%zu of %zu runs are %s, %zu should be", count, load_count(load), status, wanted);
+        world_fail(w, "%zu of %zu runs are %s, %zu should be", count, load_count(load), status,
+                   wanted);
 }
 
 /* I5. The frozen one was in the middle of a call, whose answer it finds when it wakes. */
@@ -74,7 +85,9 @@ static void a_worker_stopped_past_its_lease_lands_nothing(void **state)
     judge_settles(w, 10000);
     size_t before = ear_count(ear);
     proc_continue(frozen);
-    WORLD_WAIT(w, 10000, ear_refused(ear, before, NULL) >= 1 || proc_said_times(frozen, "run dropped") >= RUNS);
+    WORLD_WAIT(w, 10000,
+               ear_refused(ear, before, NULL) >= 1 ||
+                   proc_said_times(frozen, "run dropped") >= RUNS);
 
     size_t refused = ear_refused(ear, before, NULL);
     ear_free(&ear);
@@ -195,9 +208,12 @@ static void a_drained_worker_gives_its_runs_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(a_worker_stopped_past_its_lease_lands_nothing, world_teardown),
-        cmocka_unit_test_teardown(a_worker_stopped_past_its_deadline_sends_nothing, world_teardown),
-        cmocka_unit_test_teardown(an_outage_longer_than_the_lease_takes_no_run_away, world_teardown),
+        cmocka_unit_test_teardown(a_worker_stopped_past_its_lease_lands_nothing,
+                                  world_teardown),
+        cmocka_unit_test_teardown(a_worker_stopped_past_its_deadline_sends_nothing,
+                                  world_teardown),
+        cmocka_unit_test_teardown(an_outage_longer_than_the_lease_takes_no_run_away,
+                                  world_teardown),
         cmocka_unit_test_teardown(a_killed_workers_order_is_not_repeated, world_teardown),
         cmocka_unit_test_teardown(a_drained_worker_gives_its_runs_back, world_teardown),
     };

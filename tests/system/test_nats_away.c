@@ -19,8 +19,9 @@ static const struct load_spec MANY = {
     .tenants = TENANTS,
     .runs    = 1000,
     .per_s   = 250,
-    .body    = "\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{\"n\":@N}},{\"id\":\"nap\",\"sleep\":{\"for\":\"20ms\"}},"
-               "{\"id\":\"b\",\"set\":{\"m\":1}}]}",
+    .body = "\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{\"n\":@N}},{\"id\":\"nap\",\"sleep\":{"
+            "\"for\":\"20ms\"}},"
+            "{\"id\":\"b\",\"set\":{\"m\":1}}]}",
 };
 
 static struct world *busy_world(void **state, const char *name)
@@ -86,7 +87,9 @@ static void a_submit_without_a_journal_is_answered_at_once(void **state)
     proc_kill(maker);
     client_delete_stream(w->client, "SLUICE_JOURNAL");
 
-    struct answer a = client_ask_text(w->client, "sluice.api.submit.acme", "{\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{}}]},\"key\":\"k\"}");
+    struct answer a =
+        client_ask_text(w->client, "sluice.api.submit.acme",
+                        "{\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{}}]},\"key\":\"k\"}");
     assert_int_equal(a.status, NATS_OK);
     assert_string_equal(answer_text(&a, "code"), "unavailable");
     assert_string_equal(answer_header(&a, "Nats-Service-Error-Code"), "503");
@@ -99,7 +102,8 @@ static void a_submit_without_a_journal_is_answered_at_once(void **state)
     WORLD_WAIT(w, 10000, client_count(w->client, "SLUICE_JOURNAL") == 0);
     world_env(w, "SLUICE_STREAMS", "self");
     (void)world_start(w, "browser-worker");
-    client_submit(w->client, "acme", "{\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{}}]},\"key\":\"k\"}", run);
+    client_submit(w->client, "acme",
+                  "{\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{}}]},\"key\":\"k\"}", run);
     WORLD_WAIT(w, 10000, client_status_is(w->client, "acme", run, "done"));
     judge_all(w, NULL, 10000);
 }
@@ -109,7 +113,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(killed_servers_lose_nothing, world_teardown),
         cmocka_unit_test_teardown(frozen_servers_lose_nothing, world_teardown),
-        cmocka_unit_test_teardown(a_submit_without_a_journal_is_answered_at_once, world_teardown),
+        cmocka_unit_test_teardown(a_submit_without_a_journal_is_answered_at_once,
+                                  world_teardown),
     };
     return cmocka_run_group_tests_name("nats_away", tests, NULL, NULL);
 }

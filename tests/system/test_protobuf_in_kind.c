@@ -23,7 +23,8 @@ static int group_up(void **state)
 }
 
 /* Asks with the protobuf of `json`; the answer's JSON is that of its protobuf. */
-static struct answer ask(struct world *w, const char *verb, const char *message, const char *json, const char *answer)
+static struct answer ask(struct world *w, const char *verb, const char *message,
+                         const char *json, const char *answer)
 {
     char subject[64], why[200];
     struct buf body, text;
@@ -50,8 +51,10 @@ static struct answer ask(struct world *w, const char *verb, const char *message,
     return a;
 }
 
-static const char SUBMIT[] = "{\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{\"x\":1}},{\"id\":\"z\",\"end\":{\"status\":\"done\",\"result\":{\"x\":\"${.vars.x}\"}}}]},"
-                             "\"input\":{\"n\":1},\"key\":\"pb\"}";
+static const char SUBMIT[] =
+    "{\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{\"x\":1}},{\"id\":\"z\",\"end\":{\"status\":"
+    "\"done\",\"result\":{\"x\":\"${.vars.x}\"}}}]},"
+    "\"input\":{\"n\":1},\"key\":\"pb\"}";
 
 static void a_submit_a_wait_and_a_get(void **state)
 {
@@ -104,8 +107,10 @@ static void any_length_of_the_first_field(void **state)
     for (size_t n = 0; n < 100; n++) {
         memset(spaces, 'x', n + 1);
         spaces[n + 1] = '\0';
-        snprintf(body, sizeof(body), "{\"flow\":{\"name\":\"%.60s\",\"steps\":[{\"id\":\"%.40s\",\"set\":{}}]},\"dry_run\":true}", spaces,
-                 n > 60 ? spaces + 60 : "a");
+        snprintf(body, sizeof(body),
+                 "{\"flow\":{\"name\":\"%.60s\",\"steps\":[{\"id\":\"%.40s\",\"set\":{}}]},"
+                 "\"dry_run\":true}",
+                 spaces, n > 60 ? spaces + 60 : "a");
         struct answer a = ask(w, "submit", "Submit", body, "SubmitAnswer");
         assert_string_equal(answer_text(&a, "status"), "valid");
         answer_deinit(&a);

@@ -18,7 +18,9 @@
 
 #define SET "\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{\"x\":1}}]}"
 #define NAP "\"flow\":{\"steps\":[{\"id\":\"nap\",\"sleep\":{\"for\":\"6s\"}}]}"
-#define CALL "\"flow\":{\"steps\":[{\"id\":\"ask\",\"call\":{\"subject\":\"svc\",\"body\":{}},\"timeout\":\"30s\"},{\"id\":\"b\",\"set\":{}}]}"
+#define CALL \
+    "\"flow\":{\"steps\":[{\"id\":\"ask\",\"call\":{\"subject\":\"svc\",\"body\":{}}," \
+    "\"timeout\":\"30s\"},{\"id\":\"b\",\"set\":{}}]}"
 
 enum { EACH = 10 };
 
@@ -27,13 +29,13 @@ static void runs_in_every_state_end_without_their_queues(void **state)
     static const struct {
         const char *tenant, *body;
     } kinds[] = {
-        {"halted", "{" SET "}"},                        /* queued, its tenant paused */
+        {"halted", "{" SET "}"},                         /* queued, its tenant paused */
         {"halted", "{" SET ",\"start_within\":\"9s\"}"}, /* to expire */
         {"acme", "{" SET ",\"not_before\":\"6s\"}"},     /* not due */
-        {"acme", "{" NAP "}"},                          /* waiting */
-        {"acme", "{" CALL "}"},                         /* running */
-        {"acme", "{" SET "}"},                          /* ended */
-        {"small", "{" CALL "}"},                        /* two run, the others are at the cap */
+        {"acme", "{" NAP "}"},                           /* waiting */
+        {"acme", "{" CALL "}"},                          /* running */
+        {"acme", "{" SET "}"},                           /* ended */
+        {"small", "{" CALL "}"}, /* two run, the others are at the cap */
     };
     struct world *w = world_new(state, "rebuild");
     char run[27], waiting[27] = "";
@@ -50,15 +52,21 @@ static void runs_in_every_state_end_without_their_queues(void **state)
             if (k == 3)
                 snprintf(waiting, sizeof(waiting), "%s", run);
         }
-    WORLD_WAIT(w, 10000, callee_held(service) == EACH + 2 && client_status_is(w->client, "acme", waiting, "waiting") &&
-                             client_count(w->client, "SLUICE_RESULTS") >= EACH);
+    WORLD_WAIT(w, 10000,
+               callee_held(service) == EACH + 2 &&
+                   client_status_is(w->client, "acme", waiting, "waiting") &&
+                   client_count(w->client, "SLUICE_RESULTS") >= EACH);
     client_delete_stream(w->client, "SLUICE_PENDING");
     client_delete_stream(w->client, "SLUICE_JOBS");
-    WORLD_WAIT(w, 15000, client_count(w->client, "SLUICE_PENDING") > 0 && client_count(w->client, "SLUICE_JOBS") > 0);
+    WORLD_WAIT(w, 15000,
+               client_count(w->client, "SLUICE_PENDING") > 0 &&
+                   client_count(w->client, "SLUICE_JOBS") > 0);
     callee_release(service);
     client_put(w->client, "sluice_tenants", "halted", "{}");
 
-    WORLD_WAIT(w, 40000, client_count(w->client, "SLUICE_RESULTS") == (int64_t)(sizeof(kinds) / sizeof(*kinds)) * EACH);
+    WORLD_WAIT(w, 40000,
+               client_count(w->client, "SLUICE_RESULTS") ==
+                   (int64_t)(sizeof(kinds) / sizeof(*kinds)) * EACH);
     judge_all(w, NULL, 30000);
     WORLD_MUST(w, callee_most(service) == 1);
     struct record *journal = record_read(w, "SLUICE_JOURNAL");
@@ -71,7 +79,8 @@ static void limit_results(struct world *w, int size)
 {
     jsStreamInfo *info = NULL;
 
-    assert_int_equal(js_GetStreamInfo(&info, w->client->js, "SLUICE_RESULTS", NULL, NULL), NATS_OK);
+    assert_int_equal(js_GetStreamInfo(&info, w->client->js, "SLUICE_RESULTS", NULL, NULL),
+                     NATS_OK);
     info->Config->MaxMsgSize = size;
     natsStatus s             = js_UpdateStream(NULL, w->client->js, info->Config, NULL, NULL);
     jsStreamInfo_Destroy(info);
@@ -79,7 +88,7 @@ static void limit_results(struct world *w, int size)
         world_fail(w, "cannot change SLUICE_RESULTS: %s", natsStatus_GetText(s));
 }
 
-static const char *const TENANTS[] = {"acme", NULL};
+static const char *const TENANTS[]  = {"acme", NULL};
 static const struct load_spec SHORT = {.tenants = TENANTS, .runs = 50, .body = SET};
 
 /* No result can be stored: every run stands exactly there when the worker is killed. */
@@ -101,7 +110,8 @@ static void killed_between_end_and_result(void **state)
     judge_all(w, load, 30000);
 }
 
-static const struct load_spec STREAMING = {.tenants = TENANTS, .runs = 4000, .window = 512, .body = SET};
+static const struct load_spec STREAMING = {
+    .tenants = TENANTS, .runs = 4000, .window = 512, .body = SET};
 
 /* Jobs whose run has its result already: killed between the two. */
 static size_t jobs_with_result(struct world *w)
@@ -113,7 +123,8 @@ static size_t jobs_with_result(struct world *w)
     for (size_t n = 0; n < jobs->count; n++) {
         natsMsg *msg = jobs->items[n].msg;
         struct job job;
-        if (failed(wire_read_job(&job, bytes_of(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg)))))
+        if (failed(wire_read_job(
+                &job, bytes_of(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg)))))
             world_fail(w, "a job cannot be read");
         snprintf(filter, sizeof(filter), "sluice.result.*.*.*.%s", job.ticket.run);
         count += client_count_of(w->client, "SLUICE_RESULTS", filter) == 1;
@@ -131,7 +142,8 @@ static void killed_between_result_and_ack(void **state)
     struct proc *worker = w->procs[2];
     client_put(w->client, "sluice_tenants", "acme", "{\"tier\":\"scale\",\"cap\":200}");
     struct load *load = load_start(w, &STREAMING);
-    while (hits == 0 && kills < 12 && client_count(w->client, "SLUICE_RESULTS") < (int64_t)STREAMING.runs - 300) {
+    while (hits == 0 && kills < 12 &&
+           client_count(w->client, "SLUICE_RESULTS") < (int64_t)STREAMING.runs - 300) {
         int64_t ended = client_count(w->client, "SLUICE_RESULTS");
         WORLD_WAIT(w, 20000, client_count(w->client, "SLUICE_RESULTS") >= ended + 150);
         proc_kill(worker);

@@ -188,7 +188,8 @@ static inline bool judge_verdict(struct judge *j)
     }
     if (j->per_s > 0)
         judge_look(j, "grants in a second", j->most_in_1s, j->per_s + j->burst);
-    printf("judge: %zu grants, %zu returns in %llu batches (%zu unseen) of %zu leaders, %zu snapshots; "
+    printf("judge: %zu grants, %zu returns in %llu batches (%zu unseen) of %zu leaders, %zu "
+           "snapshots; "
            "most in flight %zu, sessions %zu, in a second %zu\n",
            j->grants, j->returns, (unsigned long long)j->batches, j->unseen, j->epoch_count,
            j->snapshots, j->in_flight_most, j->session_most, j->most_in_1s);

@@ -31,8 +31,10 @@ static int setup(void **state)
     ear = nc_open(w.port);
     nc_sub(ear, "judge.alerts", 5);
     return nc_ask(ear, "$JS.API.CONSUMER.CREATE.SLUICE_ALERTS",
-                  "{\"stream_name\":\"SLUICE_ALERTS\",\"config\":{\"deliver_subject\":\"judge.alerts\","
-                  "\"deliver_policy\":\"all\",\"ack_policy\":\"none\",\"replay_policy\":\"instant\"}}",
+                  "{\"stream_name\":\"SLUICE_ALERTS\",\"config\":{\"deliver_subject\":\"judge."
+                  "alerts\","
+                  "\"deliver_policy\":\"all\",\"ack_policy\":\"none\",\"replay_policy\":"
+                  "\"instant\"}}",
                   answer, sizeof(answer))
                ? 0
                : 1;
@@ -97,7 +99,7 @@ static void configure(const char *json)
     assert_says(ask("sluice.admin.upstream.up", json), "\"mode\"");
 }
 
-/* ---- other programs ------------------------------------------------------------------------------ */
+/* ---- other programs ---------------------------------------------------------------- */
 
 static void an_ask_in_json_is_granted_and_returned(void **state)
 {
@@ -111,8 +113,9 @@ static void an_ask_in_json_is_granted_and_returned(void **state)
     assert_says(answer, "\"why\":\"upstream_in_flight\"");
     assert_says_not(answer, "\"retry_after_ms\":0");
     returns(id, ",\"status\":200");
-    assert_says(ask("sluice.permit.up", "{\"wait_ms\":0,\"tenant\":\"acme\",\"lane\":\"bulk\"}"),
-                "\"granted\":true");
+    assert_says(
+        ask("sluice.permit.up", "{\"wait_ms\":0,\"tenant\":\"acme\",\"lane\":\"bulk\"}"),
+        "\"granted\":true");
     permit_id(answer, id);
     returns(id, ",\"class\":\"unsent\"");
 }
@@ -145,7 +148,8 @@ static void what_is_wrong_is_named(void **state)
         {"sluice.admin.upstream.up", "{\"in_fligt\":1}", "\"try\":\"in_flight\""},
         {"sluice.admin.upstream.up", "{\"in_flight\":\"1\"}", "\"pointer\":\"/in_flight\""},
         {"sluice.admin.upstream.up", "{\"ramp\":\"5m\"}", "\"pointer\":\"/ramp\""},
-        {"sluice.admin.upstream.up", "{\"resume\":true,\"ramp\":\"5 min\"}", "\"pointer\":\"/ramp\""},
+        {"sluice.admin.upstream.up", "{\"resume\":true,\"ramp\":\"5 min\"}",
+         "\"pointer\":\"/ramp\""},
         {"sluice.admin.upstream.up", "[]", "must be an object"},
         {"sluice.admin.upstream.up", "{", "not valid JSON"},
     };
@@ -173,12 +177,14 @@ static void a_problem_has_the_headers_of_a_service(void **state)
     assert_says(answer, "Nats-Service-Error-Code: 404");
 }
 
-/* ---- operators ------------------------------------------------------------------------------------ */
+/* ---- operators --------------------------------------------------------------------- */
 
 static void the_configuration_is_followed_live(void **state)
 {
-    static const char *GOOD = "{\"driver\":\"agent\",\"url\":\"http://127.0.0.1:1\",\"in_flight\":7}";
-    static const char *BAD  = "{\"driver\":\"agent\",\"url\":\"http://127.0.0.1:1\",\"in_fligt\":9}";
+    static const char *GOOD =
+        "{\"driver\":\"agent\",\"url\":\"http://127.0.0.1:1\",\"in_flight\":7}";
+    static const char *BAD =
+        "{\"driver\":\"agent\",\"url\":\"http://127.0.0.1:1\",\"in_fligt\":9}";
 
     (void)state;
     ask("$KV.sluice_upstreams.hand", GOOD);
@@ -187,8 +193,10 @@ static void the_configuration_is_followed_live(void **state)
     for (int n = 0; n < 100 && world_logged(&w, "in_fligt") == 0; n++)
         usleep(30000);
     assert_int_equal(world_logged(&w, "key=/in_fligt"), 1); /* one line names the field */
-    assert_says(ask("sluice.admin.upstream.hand", ""), "\"in_flight\":{\"limit\":7,\"used\":0}");
-    assert_says(ask("sluice.admin.upstream.hand", "{\"in_flight\":8}"), "code"); /* still not valid */
+    assert_says(ask("sluice.admin.upstream.hand", ""),
+                "\"in_flight\":{\"limit\":7,\"used\":0}");
+    assert_says(ask("sluice.admin.upstream.hand", "{\"in_flight\":8}"),
+                "code"); /* still not valid */
     assert_says(ask("sluice.admin.upstream.hand", "{\"in_fligt\":null,\"in_flight\":8}"),
                 "\"in_flight\":{\"limit\":8,\"used\":0}");
 }
@@ -228,7 +236,7 @@ static void the_state_is_told_each_second(void **state)
     nc_put(nc, "UNSUB 4\r\n", 9);
 }
 
-/* ---- modes and alerts ------------------------------------------------------------------------------ */
+/* ---- modes and alerts -------------------------------------------------------------- */
 
 /* What the stream holds of them: a consumer tells it, a subscriber would hear refused ones, too. */
 static int alerts(const char *kind, const char *state)
@@ -240,7 +248,8 @@ static int alerts(const char *kind, const char *state)
 
     while (nc_next(ear, 0, &m))
         if (m.sid == 5)
-            snprintf(seen[total++ % 64], sizeof(seen[0]), "%s %.*s", m.subject, (int)m.len, m.body);
+            snprintf(seen[total++ % 64], sizeof(seen[0]), "%s %.*s", m.subject, (int)m.len,
+                     m.body);
     for (int n = 0; n < total; n++)
         count += strstr(seen[n], kind) && strstr(seen[n], state);
     return count;
@@ -316,7 +325,8 @@ static void a_402_survives_a_killed_leader_and_is_still_told_once(void **state)
     world_kill(&w.limiters[0], SIGKILL); /* at once: whether the alert is out nobody knows */
     world_limiter(&w, 0, SETTINGS);
     wait_for("sluice.admin.upstream.up", "", "\"mode\":\"limited\"", 10000);
-    wait_for_alerts("Upstream402", "\"state\":\"firing\"", 2); /* the other was that of before */
+    wait_for_alerts("Upstream402", "\"state\":\"firing\"",
+                    2); /* the other was that of before */
     world_kill(&w.limiters[0], SIGKILL);
     world_limiter(&w, 0, SETTINGS);
     wait_for("sluice.admin.upstream.up", "", "\"mode\":\"limited\"", 10000);
@@ -352,7 +362,7 @@ static void ten_failures_in_a_row_close_until_one_succeeds(void **state)
     assert_says(ask("sluice.admin.upstream.up", ""), "\"mode\":\"slowed\"");
 }
 
-/* ---- protobuf -------------------------------------------------------------------------------------- */
+/* ---- protobuf ---------------------------------------------------------------------- */
 
 static struct permit_grant tell(const struct permit_ask *a, const struct permit_report *r)
 {
@@ -364,7 +374,8 @@ static struct permit_grant tell(const struct permit_ask *a, const struct permit_
         wire_write_permit_ask(a, &body);
     else
         wire_write_permit_report(r, &body);
-    assert_true(nc_request(nc, "sluice.permit.pb", body.at, body.len, 5000, answer, sizeof(answer)));
+    assert_true(
+        nc_request(nc, "sluice.permit.pb", body.at, body.len, 5000, answer, sizeof(answer)));
     buf_deinit(&body);
     if (failed(wire_read_permit_grant(&g, bytes_of(answer, nc_len))))
         fail_msg("no grant: %s", answer);
@@ -373,15 +384,19 @@ static struct permit_grant tell(const struct permit_ask *a, const struct permit_
 
 static void the_same_ask_again_is_the_same_grant_and_a_close_is_confirmed(void **state)
 {
-    struct permit_ask a = {.tenant = "acme", .session = "s01KAJ4T0Q8ZP9F4T4W6V2N8M1C",
-                           .key_count = 1, .lane = LANE_BULK,
-                           .keys = {{.name = "pb", .rate = true, .in_flight = true,
-                                     .session_open = true}}};
+    struct permit_ask a = {
+        .tenant    = "acme",
+        .session   = "s01KAJ4T0Q8ZP9F4T4W6V2N8M1C",
+        .key_count = 1,
+        .lane      = LANE_BULK,
+        .keys      = {{.name = "pb", .rate = true, .in_flight = true, .session_open = true}}};
     struct permit_report r = {.name = "pb", .status = 200, .call_class = CALL_OK};
 
     (void)state;
-    assert_says(ask("sluice.admin.upstream.pb", "{\"driver\":\"agent\",\"url\":\"http://127.0.0.1:1\","
-                                                "\"in_flight\":3,\"sessions\":1}"), "\"mode\"");
+    assert_says(ask("sluice.admin.upstream.pb",
+                    "{\"driver\":\"agent\",\"url\":\"http://127.0.0.1:1\","
+                    "\"in_flight\":3,\"sessions\":1}"),
+                "\"mode\"");
     id_new(1, a.id);
     assert_true(tell(&a, NULL).ok);
     assert_true(tell(&a, NULL).ok);

@@ -20,8 +20,11 @@ enum { OUT = 512, SECONDS = 4, LEAST = 1000 };
 
 static void send_ask(struct nc *nc, struct buf *body, uint64_t n)
 {
-    struct permit_ask ask = {.lane = LANE_STANDARD, .key_count = 1, .wait_ms = 10000,
-                             .lifetime_ms = 60000, .tenant = "dev"};
+    struct permit_ask ask = {.lane        = LANE_STANDARD,
+                             .key_count   = 1,
+                             .wait_ms     = 10000,
+                             .lifetime_ms = 60000,
+                             .tenant      = "dev"};
     char reply[64];
 
     id_new((int64_t)n, ask.id);
@@ -52,7 +55,8 @@ static double cpu_ms(pid_t pid)
     FILE *f = fopen(path, "r");
 
     if (f && fgets(text, sizeof(text), f))
-        sscanf(strrchr(text, ')') + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel);
+        sscanf(strrchr(text, ')') + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+               &user, &kernel);
     if (f)
         fclose(f);
     return (double)(user + kernel) * 1000 / (double)sysconf(_SC_CLK_TCK);
@@ -71,10 +75,11 @@ static void thousands_of_permits_a_second(void **state)
     buf_init(&body, 65536);
     struct nc *nc = nc_open(w.port);
 
-    assert_true(world_ready(nc, "fast", "{\"driver\":\"agent\",\"url\":\"http://127.0.0.1:1\","
-                                        "\"rate\":{\"per_s\":1000000},\"in_flight\":100000}"));
+    assert_true(world_ready(nc, "fast",
+                            "{\"driver\":\"agent\",\"url\":\"http://127.0.0.1:1\","
+                            "\"rate\":{\"per_s\":1000000},\"in_flight\":100000}"));
     nc_sub(nc, "_INBOX.speed.*", 1);
-    double cpu0    = cpu_ms(w.limiters[0]), nats0 = cpu_ms(w.nats);
+    double cpu0 = cpu_ms(w.limiters[0]), nats0 = cpu_ms(w.nats);
     uint64_t start = now_ms();
 
     while (asked < OUT)
@@ -96,8 +101,10 @@ static void thousands_of_permits_a_second(void **state)
     }
     double s = (double)(now_ms() - start) / 1000;
 
-    printf("permits: %.0f granted and returned a second; %.1f us of the limiter's, %.1f us of the server's "
-           "time each\n", (double)granted / s, (cpu_ms(w.limiters[0]) - cpu0) * 1000 / (double)granted,
+    printf("permits: %.0f granted and returned a second; %.1f us of the limiter's, %.1f us of "
+           "the server's "
+           "time each\n",
+           (double)granted / s, (cpu_ms(w.limiters[0]) - cpu0) * 1000 / (double)granted,
            (cpu_ms(w.nats) - nats0) * 1000 / (double)granted);
     assert_true((double)granted / s >= LEAST);
     nc_close(nc);

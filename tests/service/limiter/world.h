@@ -36,7 +36,7 @@ static inline void fail_now(const char *what)
     abort();
 }
 
-/* ---- a client -------------------------------------------------------------------------------- */
+/* ---- a client ---------------------------------------------------------------------- */
 
 enum { NC_IN = 16 << 20, NC_OUT = 16 << 20 };
 
@@ -77,8 +77,8 @@ static inline void nc_put(struct nc *nc, const void *at, size_t len)
     nc->out_len += len;
 }
 
-static inline void nc_pub(struct nc *nc, const char *subject, const char *reply, const void *body,
-                          size_t len)
+static inline void nc_pub(struct nc *nc, const char *subject, const char *reply,
+                          const void *body, size_t len)
 {
     char line[600];
     int n = snprintf(line, sizeof(line), "PUB %s %s%s%zu\r\n", subject, reply ? reply : "",
@@ -99,10 +99,11 @@ static inline void nc_sub(struct nc *nc, const char *subject, unsigned sid)
 
 static inline struct nc *nc_open(int port)
 {
-    struct nc *nc          = calloc(1, sizeof(*nc));
-    struct sockaddr_in to  = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    static const char *ON  = "CONNECT {\"verbose\":false,\"headers\":true,\"no_responders\":true}\r\n";
-    int one                = 1;
+    struct nc *nc         = calloc(1, sizeof(*nc));
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    static const char *ON =
+        "CONNECT {\"verbose\":false,\"headers\":true,\"no_responders\":true}\r\n";
+    int one = 1;
 
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     nc->in             = malloc(NC_IN);
@@ -160,8 +161,8 @@ static inline char *nc_line(struct nc *nc, size_t *ret_next)
 
 static inline bool nc_parse(struct nc *nc, struct nc_msg *ret, bool *ret_more)
 {
-    size_t next     = 0;
-    char *line      = nc_line(nc, &next);
+    size_t next = 0;
+    char *line  = nc_line(nc, &next);
     char word[4][256];
     size_t head = 0, total = 0;
 
@@ -187,7 +188,8 @@ static inline bool nc_parse(struct nc *nc, struct nc_msg *ret, bool *ret_more)
     snprintf(copy, sizeof(copy), "%.*s", (int)(nc->in + next - line), line);
     ret->reply[0] = '\0';
     if (headers)
-        n = sscanf(copy, "HMSG %255s %255s %255s %255s %zu", word[0], word[1], word[2], word[3], &total);
+        n = sscanf(copy, "HMSG %255s %255s %255s %255s %zu", word[0], word[1], word[2], word[3],
+                   &total);
     else
         n = sscanf(copy, "MSG %255s %255s %255s %255s", word[0], word[1], word[2], word[3]);
     snprintf(ret->subject, sizeof(ret->subject), "%s", word[0]);
@@ -267,12 +269,13 @@ static inline bool nc_request(struct nc *nc, const char *subject, const void *bo
     return false;
 }
 
-static inline bool nc_ask(struct nc *nc, const char *subject, const char *json, char *ret, size_t size)
+static inline bool nc_ask(struct nc *nc, const char *subject, const char *json, char *ret,
+                          size_t size)
 {
     return nc_request(nc, subject, json, strlen(json), 5000, ret, size);
 }
 
-/* ---- processes ------------------------------------------------------------------------------- */
+/* ---- processes --------------------------------------------------------------------- */
 
 enum { WORLD_LIMITERS = 8 };
 
@@ -290,7 +293,8 @@ static inline int free_port(void)
     int fd                = socket(AF_INET, SOCK_STREAM, 0);
 
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (bind(fd, (struct sockaddr *)&at, len) != 0 || getsockname(fd, (struct sockaddr *)&at, &len) != 0)
+    if (bind(fd, (struct sockaddr *)&at, len) != 0 ||
+        getsockname(fd, (struct sockaddr *)&at, &len) != 0)
         fail_now("find a port");
     close(fd);
     return ntohs(at.sin_port);
@@ -303,7 +307,8 @@ static inline const char *from_env(const char *name, const char *preset)
     return value ? value : preset;
 }
 
-static inline pid_t spawn(const char *program, char *const argv[], char *const env[], const char *log)
+static inline pid_t spawn(const char *program, char *const argv[], char *const env[],
+                          const char *log)
 {
     pid_t parent = getpid();
     pid_t pid    = fork();
@@ -329,8 +334,9 @@ static inline void world_nats(struct world *w)
     snprintf(store, sizeof(store), "%s/js", w->dir);
     snprintf(log, sizeof(log), "%s/nats.log", w->dir);
 
-    char *argv[] = {(char *)"nats-server", (char *)"-a", (char *)"127.0.0.1", (char *)"-p", port,
-                    (char *)"-js", (char *)"-sd", store, NULL};
+    char *argv[] = {(char *)"nats-server", (char *)"-a", (char *)"127.0.0.1",
+                    (char *)"-p",          port,         (char *)"-js",
+                    (char *)"-sd",         store,        NULL};
     char *env[]  = {NULL};
 
     w->nats = spawn(from_env("NATS_SERVER", "build/deps/bin/nats-server"), argv, env, log);
@@ -368,7 +374,8 @@ static inline void world_limiter(struct world *w, int n, const char *const *more
     char *env[16];
     int count = 0;
 
-    snprintf(program, sizeof(program), "%s/sluice-limiter", from_env("SLUICE_BIN", "build/debug/bin"));
+    snprintf(program, sizeof(program), "%s/sluice-limiter",
+             from_env("SLUICE_BIN", "build/debug/bin"));
     snprintf(url, sizeof(url), "NATS_URL=nats://127.0.0.1:%d", w->port);
     snprintf(log, sizeof(log), "%s/limiter-%d.log", w->dir, ++w->logs);
     env[count++] = url;

@@ -29,8 +29,9 @@ uint64_t fake_now(void);
 bool fake_turn(void);
 /* Turns until nothing is due. */
 void fake_settle(void);
-/* Time goes on in steps of at most 20 ms, and whatever falls due happens. */
+/* Time goes on in steps, and whatever falls due happens. */
 void fake_advance(uint64_t ms);
+void fake_step(uint64_t ms); /* 20 at first */
 
 /* ---- torture --------------------------------------------------------------------------------- */
 

@@ -3,7 +3,7 @@
 #include "base/err.h"
 #include "fake_internal.h"
 
-enum { STEP_MS = 20, CUT_MS = 300, TURNS_MAX = 20000, EPOCH = 1000000 };
+enum { CUT_MS = 300, TURNS_MAX = 20000, EPOCH = 1000000 };
 
 struct fake fake;
 
@@ -128,7 +128,7 @@ bool bus_kv_gone(const struct bus_msg *msg)
 
 void fake_begin(void)
 {
-    fake = (struct fake){.now = EPOCH, .wall_base = INT64_C(1795000000000), .random = 42};
+    fake = (struct fake){.now = EPOCH, .wall_base = INT64_C(1795000000000), .random = 42, .step_ms = 20};
     list_init(&fake.buses);
     list_init(&fake.streams);
     list_init(&fake.events);
@@ -138,6 +138,11 @@ void fake_end(void)
 {
     must(list_empty(&fake.buses) && list_empty(&fake.events));
     fake_server_free();
+}
+
+void fake_step(uint64_t ms)
+{
+    fake.step_ms = ms;
 }
 
 uint64_t fake_now(void)
@@ -195,11 +200,11 @@ void fake_settle(void)
 
 void fake_advance(uint64_t ms)
 {
-    uint64_t end = fake.now + ms;
+    uint64_t end = fake.now + ms, step = fake.step_ms;
 
     fake_settle();
     while (fake.now < end) {
-        fake.now += end - fake.now < STEP_MS ? end - fake.now : STEP_MS;
+        fake.now += end - fake.now < step ? end - fake.now : step;
         fake_server_expire();
         bursts();
         fake_settle();

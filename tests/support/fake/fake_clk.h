@@ -1,9 +1,17 @@
-/* The clocks and the random numbers of a test are the world's: a second implementation of base/clk.h. */
+/*
+ * fake_clk - the clocks and the random numbers of the world: a second implementation of base/clk.h.
+ *
+ * Included by one file of a test, which so has it in place of the real one; other tests with a fake bus
+ * keep the machine's clocks.
+ */
+#ifndef SUPPORT_FAKE_FAKE_CLK_H
+#define SUPPORT_FAKE_FAKE_CLK_H
+
 #include <stdint.h>
 #include <sys/random.h>
 
 #include "base/clk.h"
-#include "fake_internal.h"
+#include "support/fake/fake_internal.h"
 
 uint64_t clk_mono_ms(void)
 {
@@ -37,3 +45,5 @@ ssize_t getrandom(void *at, size_t len, unsigned flags)
     }
     return (ssize_t)len;
 }
+
+#endif

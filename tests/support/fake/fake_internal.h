@@ -34,7 +34,7 @@ struct bus {
 
 /* The world. */
 struct fake {
-    uint64_t now;
+    uint64_t now, step_ms;
     int64_t wall_base;
     uint64_t random;
     struct list buses;

@@ -77,7 +77,8 @@ struct callee *callee_new(struct world *w)
 
     c->world = w;
     pthread_mutex_init(&c->lock, NULL);
-    assert_int_equal(natsConnection_Subscribe(&c->sub, w->client->nc, "sluice.call.>", on_call, c), NATS_OK);
+    assert_int_equal(
+        natsConnection_Subscribe(&c->sub, w->client->nc, "sluice.call.>", on_call, c), NATS_OK);
     natsSubscription_SetPendingLimits(c->sub, -1, -1);
     natsConnection_FlushTimeout(w->client->nc, 2000);
     return c;
@@ -134,7 +135,8 @@ size_t callee_calls_of(struct callee *c, const char *run, const char *step)
 
     pthread_mutex_lock(&c->lock);
     for (size_t i = 0; i < c->count; i++)
-        count += (!run || strcmp(c->calls[i].run, run) == 0) && (!step || strcmp(c->calls[i].step, step) == 0);
+        count += (!run || strcmp(c->calls[i].run, run) == 0) &&
+                 (!step || strcmp(c->calls[i].step, step) == 0);
     pthread_mutex_unlock(&c->lock);
     return count;
 }
@@ -151,7 +153,8 @@ static int by_call(const void *a, const void *b)
 {
     int order = strcmp(((const struct call *)a)->run, ((const struct call *)b)->run);
 
-    return order ? order : strcmp(((const struct call *)a)->step, ((const struct call *)b)->step);
+    return order ? order
+                 : strcmp(((const struct call *)a)->step, ((const struct call *)b)->step);
 }
 
 size_t callee_most(struct callee *c)

@@ -16,12 +16,14 @@ struct callee;
 struct callee *callee_new(struct world *w);
 void callee_free(struct callee **slot);
 
-void callee_hold(struct callee *c);    /* calls from now on are not answered */
-void callee_release(struct callee *c); /* those that are held are answered now, later ones at once */
+void callee_hold(struct callee *c); /* calls from now on are not answered */
+void callee_release(
+    struct callee *c); /* those that are held are answered now, later ones at once */
 
 size_t callee_calls(struct callee *c);
-size_t callee_calls_of(struct callee *c, const char *run, const char *step); /* step NULL: any */
-size_t callee_held(struct callee *c);                                         /* not answered yet */
+size_t callee_calls_of(struct callee *c, const char *run,
+                       const char *step); /* step NULL: any */
+size_t callee_held(struct callee *c);     /* not answered yet */
 /* The most calls of one run and step: 1 unless an unsafe step was repeated. */
 size_t callee_most(struct callee *c);
 

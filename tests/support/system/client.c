@@ -47,7 +47,8 @@ void client_free(struct client **slot)
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 
-struct answer client_ask(struct client *c, const char *subject, const void *body, size_t len, int timeout_ms)
+struct answer client_ask(struct client *c, const char *subject, const void *body, size_t len,
+                         int timeout_ms)
 {
     struct answer a = {0};
     natsMsg *ask    = NULL;
@@ -59,7 +60,8 @@ struct answer client_ask(struct client *c, const char *subject, const void *body
     natsMsg_Destroy(ask);
     a.ms = clock_ms() - since;
     if (a.msg)
-        a.json = json_loadb(natsMsg_GetData(a.msg), (size_t)natsMsg_GetDataLength(a.msg), JSON_DECODE_ANY, NULL);
+        a.json = json_loadb(natsMsg_GetData(a.msg), (size_t)natsMsg_GetDataLength(a.msg),
+                            JSON_DECODE_ANY, NULL);
     return a;
 }
 
@@ -89,7 +91,8 @@ const json_t *json_path(const json_t *doc, const char *path)
     while (doc && *path) {
         size_t len = strcspn(path, ".");
         snprintf(token, sizeof(token), "%.*s", (int)len, path);
-        doc = json_is_array(doc) ? json_array_get(doc, (size_t)atoi(token)) : json_object_get(doc, token);
+        doc = json_is_array(doc) ? json_array_get(doc, (size_t)atoi(token))
+                                 : json_object_get(doc, token);
         path += len + (path[len] == '.');
     }
     return doc;
@@ -143,7 +146,8 @@ void client_status(struct client *c, const char *tenant, const char *run, char r
 {
     struct answer a = client_get(c, tenant, run);
 
-    snprintf(ret, 32, "%s", *answer_header(&a, "Nats-Service-Error") ? "" : answer_text(&a, "status"));
+    snprintf(ret, 32, "%s",
+             *answer_header(&a, "Nats-Service-Error") ? "" : answer_text(&a, "status"));
     answer_deinit(&a);
 }
 

@@ -31,7 +31,8 @@ struct client *client_new(struct world *w);
 void client_free(struct client **slot);
 
 /* Always gives an answer; answer_deinit frees it. */
-struct answer client_ask(struct client *c, const char *subject, const void *body, size_t len, int timeout_ms);
+struct answer client_ask(struct client *c, const char *subject, const void *body, size_t len,
+                         int timeout_ms);
 struct answer client_ask_text(struct client *c, const char *subject, const char *body);
 void answer_deinit(struct answer *a);
 
@@ -46,7 +47,8 @@ const json_t *json_path(const json_t *doc, const char *path);
 void client_submit(struct client *c, const char *tenant, const char *body, char ret_run[27]);
 /* The present status ("queued" …), "" if there is no such run. */
 void client_status(struct client *c, const char *tenant, const char *run, char ret[32]);
-bool client_status_is(struct client *c, const char *tenant, const char *run, const char *status);
+bool client_status_is(struct client *c, const char *tenant, const char *run,
+                      const char *status);
 /* `get`; fails the test if it is no answer. */
 struct answer client_get(struct client *c, const char *tenant, const char *run);
 

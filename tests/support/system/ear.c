@@ -66,8 +66,11 @@ struct ear *ear_new(struct world *w, const char *subject)
     struct ear *e = calloc(1, sizeof(*e));
 
     pthread_mutex_init(&e->lock, NULL);
-    assert_int_equal(natsConnection_Subscribe(&e->subs[0], w->client->nc, subject, on_said, e), NATS_OK);
-    assert_int_equal(natsConnection_Subscribe(&e->subs[1], w->client->nc, "_INBOX.>", on_answer, e), NATS_OK);
+    assert_int_equal(natsConnection_Subscribe(&e->subs[0], w->client->nc, subject, on_said, e),
+                     NATS_OK);
+    assert_int_equal(
+        natsConnection_Subscribe(&e->subs[1], w->client->nc, "_INBOX.>", on_answer, e),
+        NATS_OK);
     for (int i = 0; i < 2; i++)
         natsSubscription_SetPendingLimits(e->subs[i], -1, -1);
     natsConnection_FlushTimeout(w->client->nc, 2000);

@@ -23,8 +23,9 @@ static const char *run_of(const struct record_item *i)
 
 static int by_run(const void *a, const void *b)
 {
-    const struct record_item *x = *(const struct record_item *const *)a, *y = *(const struct record_item *const *)b;
-    int order = strcmp(run_of(x), run_of(y));
+    const struct record_item *x = *(const struct record_item *const *)a,
+                             *y = *(const struct record_item *const *)b;
+    int order                   = strcmp(run_of(x), run_of(y));
 
     return order ? order : x->seq < y->seq ? -1 : x->seq > y->seq;
 }
@@ -63,12 +64,13 @@ static bool is_one_of(const struct record_item *i, const char *const *kinds)
 
 static bool of_holder(const struct record_item *i)
 {
-    static const char *const kinds[] = {"RELEASED", "OPENING", "OPENED", "INTENT", "OUTCOME", "SPAWNED",
-                                        "WAITING",  "CLOSED",  "END",    NULL};
+    static const char *const kinds[] = {"RELEASED", "OPENING", "OPENED", "INTENT", "OUTCOME",
+                                        "SPAWNED",  "WAITING", "CLOSED", "END",    NULL};
     return is_one_of(i, kinds) && *record_header(i, "Sluice-Lease");
 }
 
-static void accuse(struct world *w, const struct record *r, const struct record_item *i, const char *what)
+static void accuse(struct world *w, const struct record *r, const struct record_item *i,
+                   const char *what)
 {
     record_print(r, run_of(i));
     world_fail(w, "run %s: %s (entry #%llu)", run_of(i), what, (unsigned long long)i->seq);
@@ -124,7 +126,8 @@ static void judge_result(struct world *w, const struct record *r, const struct g
         else
             high = middle;
     }
-    while (low + found < count && strcmp(run_of(results[low + found]), run_of(g->items[0])) == 0)
+    while (low + found < count &&
+           strcmp(run_of(results[low + found]), run_of(g->items[0])) == 0)
         found++;
     if (found != 1)
         accuse(w, r, g->items[0], found ? "has more than one result" : "has no result");
@@ -156,7 +159,8 @@ void judge_runs(struct world *w, const struct record *journal)
     if (results->count != expected)
         world_fail(w, "%zu results of %zu runs", results->count, expected);
     if (!client_idle(w->client))
-        world_fail(w, "%lld tickets and %lld jobs are left", (long long)client_count(w->client, "SLUICE_PENDING"),
+        world_fail(w, "%lld tickets and %lld jobs are left",
+                   (long long)client_count(w->client, "SLUICE_PENDING"),
                    (long long)client_count(w->client, "SLUICE_JOBS"));
     free(all);
     free(ended);
@@ -236,7 +240,8 @@ static struct holding *holdings(const struct record *r, const char *tenant, size
     return all;
 }
 
-size_t judge_cap(struct world *w, const struct record *journal, const char *tenant, size_t cap, size_t closing)
+size_t judge_cap(struct world *w, const struct record *journal, const char *tenant, size_t cap,
+                 size_t closing)
 {
     static const char *const leaves[] = {"END", "WAITING", "RELEASED", NULL};
     size_t count, now = 0, most = 0;
@@ -271,7 +276,8 @@ size_t judge_lock(struct world *w, const struct record *journal, const char *loc
     const char *owner = NULL;
 
     for (size_t n = 0; n < journal->count; n++)
-        if (is(&journal->items[n], "PLAN") && strcmp(record_header(&journal->items[n], "Sluice-Lock"), lock) == 0)
+        if (is(&journal->items[n], "PLAN") &&
+            strcmp(record_header(&journal->items[n], "Sluice-Lock"), lock) == 0)
             runs[count++] = run_of(&journal->items[n]);
     qsort(runs, count, sizeof(*runs), by_name);
     for (size_t n = 0; n < journal->count; n++) {
@@ -330,6 +336,7 @@ void judge_all(struct world *w, struct load *l, int timeout_ms)
     judge_runs(w, journal);
     if (l)
         judge_load(w, journal, l);
-    print_message("%s: %zu entries, %zu leases lost\n", w->name, journal->count, judge_lost(journal));
+    print_message("%s: %zu entries, %zu leases lost\n", w->name, journal->count,
+                  judge_lost(journal));
     record_free(&journal);
 }

@@ -25,7 +25,8 @@ void judge_runs(struct world *w, const struct record *journal);
 void judge_load(struct world *w, const struct record *journal, struct load *l);
 /* At no point of the journal more than `cap` runs of the tenant between LEASED and END, WAITING or
    RELEASED; `closing` more may be there in c0.  Returns the most. */
-size_t judge_cap(struct world *w, const struct record *journal, const char *tenant, size_t cap, size_t closing);
+size_t judge_cap(struct world *w, const struct record *journal, const char *tenant, size_t cap,
+                 size_t closing);
 /* Runs with this lock: from the first step to END no two at once.  Returns how many had it. */
 size_t judge_lock(struct world *w, const struct record *journal, const char *lock);
 

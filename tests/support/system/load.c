@@ -32,7 +32,7 @@ struct load {
 
 static void judge_answer(struct load_item *i, natsMsg *msg)
 {
-    json_t *doc      = json_loadb(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg), 0, NULL);
+    json_t *doc = json_loadb(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg), 0, NULL);
     const char *run  = json_string_value(json_object_get(doc, "run_id"));
     const char *code = json_string_value(json_object_get(doc, "code"));
 
@@ -40,7 +40,8 @@ static void judge_answer(struct load_item *i, natsMsg *msg)
         i->accepted = true;
         snprintf(i->run, sizeof(i->run), "%s", run);
     } else if (!code || strcmp(code, "unavailable") == 0 || strcmp(code, "queue_full") == 0) {
-        i->next_ms = clock_ms() + REFUSED_MS; /* once more with the same key; also "no responders" */
+        i->next_ms =
+            clock_ms() + REFUSED_MS; /* once more with the same key; also "no responders" */
     } else {
         i->refused = true;
         snprintf(i->code, sizeof(i->code), "%s", code);
@@ -97,7 +98,8 @@ static bool send_item(struct load *l, size_t n)
     write_body(l, n, body, sizeof(body));
     snprintf(subject, sizeof(subject), "sluice.api.submit.%s", l->items[n].tenant);
     snprintf(reply, sizeof(reply), "%s.%zu", l->inbox, n);
-    return natsConnection_PublishRequestString(l->world->client->nc, subject, reply, body) == NATS_OK;
+    return natsConnection_PublishRequestString(l->world->client->nc, subject, reply, body) ==
+           NATS_OK;
 }
 
 /* What was never answered, or "later". */
@@ -125,7 +127,8 @@ static bool may_begin(const struct load *l, int64_t now)
 
     if (l->begun >= l->spec->runs || l->flying >= window)
         return false;
-    return l->spec->per_s == 0 || (int64_t)l->begun * 1000 < (now - l->started_ms) * l->spec->per_s;
+    return l->spec->per_s == 0 ||
+           (int64_t)l->begun * 1000 < (now - l->started_ms) * l->spec->per_s;
 }
 
 void load_pump(struct load *l)
@@ -138,7 +141,7 @@ void load_pump(struct load *l)
     while (may_begin(l, now) && send_item(l, l->begun)) {
         struct load_item *i = &l->items[l->begun++];
         i->sent_ms = i->first_ms = now;
-        i->sent = 1;
+        i->sent                  = 1;
         l->flying++;
     }
     pthread_mutex_unlock(&l->lock);
@@ -161,14 +164,16 @@ struct load *load_start(struct world *w, const struct load_spec *spec)
     while (spec->tenants[tenants])
         tenants++;
     for (size_t n = 0; n < spec->runs; n++) {
-        snprintf(l->items[n].key, sizeof(l->items[n].key), "%s-%zu", spec->prefix ? spec->prefix : "k", n);
+        snprintf(l->items[n].key, sizeof(l->items[n].key), "%s-%zu",
+                 spec->prefix ? spec->prefix : "k", n);
         l->items[n].tenant = spec->tenants[n % tenants];
     }
     natsInbox_Create(&inbox);
     snprintf(l->inbox, sizeof(l->inbox), "%s", inbox);
     natsInbox_Destroy(inbox);
     snprintf(subject, sizeof(subject), "%s.*", l->inbox);
-    assert_int_equal(natsConnection_Subscribe(&l->sub, w->client->nc, subject, on_answer, l), NATS_OK);
+    assert_int_equal(natsConnection_Subscribe(&l->sub, w->client->nc, subject, on_answer, l),
+                     NATS_OK);
     natsSubscription_SetPendingLimits(l->sub, -1, -1);
     assert_true(w->load_count < WORLD_LOADS_MAX);
     w->loads[w->load_count++] = l;
@@ -182,8 +187,8 @@ static void gone(void *self)
 
 void load_free(struct load *l)
 {
-    struct world *w     = l->world;
-    volatile bool over  = false;
+    struct world *w    = l->world;
+    volatile bool over = false;
 
     natsSubscription_SetOnCompleteCB(l->sub, gone, (void *)&over);
     natsSubscription_Unsubscribe(l->sub);

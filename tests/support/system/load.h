@@ -15,20 +15,21 @@ struct world;
 
 struct load_item {
     char key[48];
-    char run[27];      /* "" until answered */
-    char code[32];     /* of a refusal */
+    char run[27];  /* "" until answered */
+    char code[32]; /* of a refusal */
     const char *tenant;
     bool accepted, refused;
-    unsigned sent;     /* times */
+    unsigned sent; /* times */
     int64_t sent_ms, next_ms, answered_ms, first_ms;
 };
 
 struct load_spec {
     const char *const *tenants; /* in turn; ends with NULL */
     unsigned runs;
-    unsigned window;    /* unanswered at once; 0: 256 */
-    unsigned per_s;     /* at most so many new ones a second; 0: as many as go */
-    const char *body;   /* the submit's fields beside the key: "\"flow\":{…}"; the word @N becomes the item's number */
+    unsigned window; /* unanswered at once; 0: 256 */
+    unsigned per_s;  /* at most so many new ones a second; 0: as many as go */
+    const char *
+        body; /* the submit's fields beside the key: "\"flow\":{…}"; the word @N becomes the item's number */
     const char *prefix; /* of keys; NULL: "k" */
 };
 

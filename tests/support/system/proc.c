@@ -91,7 +91,7 @@ static char **whole_env(const struct proc *p)
 
 void proc_start(struct proc *p)
 {
-    int log = open(p->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    int log      = open(p->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     pid_t parent = getpid();
     char **env   = whole_env(p);
 

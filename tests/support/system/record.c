@@ -20,28 +20,28 @@ static void add(struct record *r, natsMsg *msg, uint64_t seq, int64_t at_ns)
 /* An ordered consumer: gap-free, and fast. */
 static void read_ordered(struct record *r, const char *stream)
 {
-    struct client *c       = r->world->client;
-    natsSubscription *sub  = NULL;
-    uint64_t pending       = 1;
+    struct client *c      = r->world->client;
+    natsSubscription *sub = NULL;
+    uint64_t pending      = 1;
     jsSubOptions opts;
 
     jsSubOptions_Init(&opts);
     opts.Stream               = stream;
     opts.Ordered              = true;
     opts.Config.DeliverPolicy = js_DeliverAll;
-    natsStatus s = js_SubscribeSync(&sub, c->js, ">", NULL, &opts, NULL);
+    natsStatus s              = js_SubscribeSync(&sub, c->js, ">", NULL, &opts, NULL);
     if (s != NATS_OK)
         world_fail(r->world, "cannot read %s: %s", stream, natsStatus_GetText(s));
     natsSubscription_SetPendingLimits(sub, -1, -1);
     while (pending > 0) {
         jsMsgMetaData *meta = NULL;
         natsMsg *msg        = NULL;
-        s = natsSubscription_NextMsg(&msg, sub, NEXT_MS);
+        s                   = natsSubscription_NextMsg(&msg, sub, NEXT_MS);
         if (s == NATS_OK)
             s = natsMsg_GetMetaData(&meta, msg);
         if (s != NATS_OK)
-            world_fail(r->world, "%s could not be read to its end (%zu read): %s", stream, r->count,
-                       natsStatus_GetText(s));
+            world_fail(r->world, "%s could not be read to its end (%zu read): %s", stream,
+                       r->count, natsStatus_GetText(s));
         pending = meta->NumPending;
         add(r, msg, meta->Sequence.Stream, meta->Timestamp);
         jsMsgMetaData_Destroy(meta);
@@ -132,7 +132,8 @@ static bool is_entry(const struct record_item *i, const char *run, const char *k
 {
     const char *s = strrchr(record_subject(i), '.');
 
-    return s && strcmp(s + 1, run) == 0 && (!kind || strcmp(record_header(i, "Sluice-Kind"), kind) == 0);
+    return s && strcmp(s + 1, run) == 0 &&
+           (!kind || strcmp(record_header(i, "Sluice-Kind"), kind) == 0);
 }
 
 size_t record_entries(const struct record *r, const char *run, const char *kind)
@@ -144,7 +145,8 @@ size_t record_entries(const struct record *r, const char *run, const char *kind)
     return count;
 }
 
-const struct record_item *record_entry(const struct record *r, const char *run, const char *kind, size_t n)
+const struct record_item *record_entry(const struct record *r, const char *run,
+                                       const char *kind, size_t n)
 {
     for (size_t i = 0; i < r->count; i++)
         if (is_entry(&r->items[i], run, kind) && n-- == 0)
@@ -154,8 +156,10 @@ const struct record_item *record_entry(const struct record *r, const char *run, 
 
 void record_print(const struct record *r, const char *run)
 {
-    static const char *const names[] = {"Sluice-Wake", "Sluice-Lease", "Sluice-Worker", "Sluice-Job", "Sluice-Step",
-                                        "Sluice-Try",  "Sluice-On",    "Sluice-Due",    "Sluice-Result", "Sluice-Code", NULL};
+    static const char *const names[] = {
+        "Sluice-Wake", "Sluice-Lease", "Sluice-Worker", "Sluice-Job",    "Sluice-Step",
+        "Sluice-Try",  "Sluice-On",    "Sluice-Due",    "Sluice-Result", "Sluice-Code",
+        NULL};
 
     for (size_t i = 0; i < r->count; i++) {
         const struct record_item *e = &r->items[i];

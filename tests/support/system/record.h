@@ -28,13 +28,15 @@ void record_free(struct record **slot);
 
 const char *record_subject(const struct record_item *i);
 const char *record_header(const struct record_item *i, const char *name); /* "" if absent */
-uint64_t record_number(const struct record_item *i, const char *name);    /* of a header; 0 if absent */
+uint64_t record_number(const struct record_item *i,
+                       const char *name); /* of a header; 0 if absent */
 /* The n-th token of the subject, from 0; "" if there is none. */
 const char *record_token(const struct record_item *i, unsigned n, char *at, size_t size);
 
 /* The entries of a journal: kind is a word as "END", NULL: any. */
 size_t record_entries(const struct record *r, const char *run, const char *kind);
-const struct record_item *record_entry(const struct record *r, const char *run, const char *kind, size_t n);
+const struct record_item *record_entry(const struct record *r, const char *run,
+                                       const char *kind, size_t n);
 /* All of one run's journal, to stderr. */
 void record_print(const struct record *r, const char *run);
 

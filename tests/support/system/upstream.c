@@ -37,6 +37,7 @@ struct world *upstream_world(void **state, const char *name, unsigned workers)
 
     world_env(w, "SLUICE_REAP", "2s");
     world_env(w, "SLUICE_RAMP", "1s");
+    world_env(w, "AGENT_SIM_KEY", "key-of-a-test");
     (void)world_begin(w, "gateway");
     struct proc *scheduler = world_begin(w, "scheduler");
     struct proc *limiter   = world_begin(w, "limiter");
@@ -44,7 +45,8 @@ struct world *upstream_world(void **state, const char *name, unsigned workers)
         (void)world_begin(w, "browser-worker");
     for (size_t i = 0; i < w->proc_count; i++)
         WORLD_WAIT(w, READY_MS, proc_said(w->procs[i], "msg=ready"));
-    WORLD_WAIT(w, READY_MS, proc_said(scheduler, "msg=deciding") && proc_said(limiter, "msg=deciding"));
+    WORLD_WAIT(w, READY_MS,
+               proc_said(scheduler, "msg=deciding") && proc_said(limiter, "msg=deciding"));
     client_put(w->client, "sluice_tenants", "acme", "{\"tier\":\"scale\"}");
     client_put(w->client, "sluice_tenants", "globex", "{\"tier\":\"scale\"}");
     return w;
@@ -93,8 +95,11 @@ void upstream_free(struct upstream **slot)
 
 void upstream_value(const struct upstream *u, const char *fields, char *ret, size_t size)
 {
-    snprintf(ret, size, "{\"driver\":\"agent\",\"profile\":\"multion\",\"url\":\"http://127.0.0.1:%u/v1/web\"%s%s}",
-             u->port, *fields ? "," : "", fields);
+    snprintf(
+        ret, size,
+        "{\"driver\":\"agent\",\"profile\":\"multion\",\"url\":\"http://127.0.0.1:%u/v1/web\","
+        "\"key\":{\"env\":\"AGENT_SIM_KEY\"}%s%s}",
+        u->port, *fields ? "," : "", fields);
 }
 
 /* A door that knows it takes a flow that names it; a limiter says so; the workers are told by the same stream. */
@@ -103,12 +108,14 @@ static bool is_known(const struct upstream *u)
     char body[256], subject[80];
 
     snprintf(body, sizeof(body),
-             "{\"flow\":{\"upstream\":\"%s\",\"steps\":[{\"id\":\"a\",\"set\":{\"n\":1}}]},\"key\":\"known-%s\"}", u->name,
+             "{\"flow\":{\"upstream\":\"%s\",\"steps\":[{\"id\":\"a\",\"set\":{\"n\":1}}]},"
+             "\"dry_run\":true}",
              u->name);
     snprintf(subject, sizeof(subject), "sluice.admin.upstream.%s", u->name);
     struct answer submit = client_ask_text(u->world->client, "sluice.api.submit.acme", body);
     struct answer admin  = client_ask_text(u->world->client, subject, "");
-    bool yes             = *answer_text(&submit, "run_id") && *answer_text(&admin, "mode");
+    bool yes             = submit.json && !*answer_header(&submit, "Nats-Service-Error") &&
+               *answer_text(&admin, "mode");
 
     answer_deinit(&submit);
     answer_deinit(&admin);
@@ -140,11 +147,12 @@ static size_t on_data(char *at, size_t size, size_t count, void *self)
     return size * count;
 }
 
-json_t *upstream_call(struct upstream *u, const char *method, const char *path, const char *body)
+json_t *upstream_call(struct upstream *u, const char *method, const char *path,
+                      const char *body)
 {
-    CURL *curl           = curl_easy_init();
-    struct received r    = {0};
-    long status          = 0;
+    CURL *curl        = curl_easy_init();
+    struct received r = {0};
+    long status       = 0;
     char url[200];
 
     snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", u->port, path);
@@ -159,9 +167,12 @@ json_t *upstream_call(struct upstream *u, const char *method, const char *path, 
     CURLcode code = curl_easy_perform(curl);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_cleanup(curl);
-    json_t *doc = code == CURLE_OK && status / 100 == 2 && r.text ? json_loads(r.text, JSON_DECODE_ANY, NULL) : NULL;
+    json_t *doc = code == CURLE_OK && status / 100 == 2 && r.text
+                      ? json_loads(r.text, JSON_DECODE_ANY, NULL)
+                      : NULL;
     if (!doc)
-        fprintf(stderr, "%s %s: %ld %s %s\n", method, url, status, curl_easy_strerror(code), r.text ? r.text : "");
+        fprintf(stderr, "%s %s: %ld %s %s\n", method, url, status, curl_easy_strerror(code),
+                r.text ? r.text : "");
     free(r.text);
     return doc;
 }
@@ -215,16 +226,16 @@ static struct upstream_act *add(struct upstream_list *l, const json_t *line, con
     if (l->count == l->max)
         l->items = realloc(l->items, (l->max = 2 * l->max + 64) * sizeof(*l->items));
     struct upstream_act *a = &l->items[l->count++];
-    *a = (struct upstream_act){.what         = what,
-                               .from_ns      = number_of(line, "ns"),
-                               .to_ns        = INT64_MAX,
-                               .from_wall_ms = number_of(line, "wall_ms"),
-                               .session      = text_of(line, "session"),
-                               .order        = text_of(line, "order"),
-                               .fault        = text_of(line, "fault"),
-                               .why          = text_of(line, "why"),
-                               .cmd          = text_of(line, "cmd"),
-                               .id           = (uint64_t)number_of(line, "call")};
+    *a                     = (struct upstream_act){.what         = what,
+                                                   .from_ns      = number_of(line, "ns"),
+                                                   .to_ns        = INT64_MAX,
+                                                   .from_wall_ms = number_of(line, "wall_ms"),
+                                                   .session      = text_of(line, "session"),
+                                                   .order        = text_of(line, "order"),
+                                                   .fault        = text_of(line, "fault"),
+                                                   .why          = text_of(line, "why"),
+                                                   .cmd          = text_of(line, "cmd"),
+                                                   .id           = (uint64_t)number_of(line, "call")};
     return a;
 }
 
@@ -250,7 +261,8 @@ static void end_call(struct upstream_record *r, const json_t *line)
     struct upstream_act *call = find_id(&r->calls, (uint64_t)number_of(line, "call"));
 
     if (!call)
-        world_fail(r->upstream->world, "the record ends call %lld, which never arrived", (long long)number_of(line, "call"));
+        world_fail(r->upstream->world, "the record ends call %lld, which never arrived",
+                   (long long)number_of(line, "call"));
     call->to_ns  = number_of(line, "ns");
     call->status = (int)number_of(line, "status");
     call->fault  = text_of(line, "fault");
@@ -303,12 +315,15 @@ static void on_event(struct upstream_record *r, const json_t *line)
 /* The simulator's judge, which it feeds with the same events, must not see it otherwise. */
 static void compare(struct upstream_record *r, const char *path, size_t ours)
 {
-    json_t *summary    = upstream_call(r->upstream, "GET", "/_sim/record", NULL);
-    const json_t *at   = json_path(summary, path);
-    long long theirs   = json_is_array(at) ? (long long)json_array_size(at) : json_integer_value(at);
+    json_t *summary  = upstream_call(r->upstream, "GET", "/_sim/record", NULL);
+    const json_t *at = json_path(summary, path);
+    long long theirs =
+        json_is_array(at) ? (long long)json_array_size(at) : json_integer_value(at);
 
     if (!at || theirs != (long long)ours)
-        world_fail(r->upstream->world, "%s: %zu by the record file, %lld by the simulator's own judge", path, ours, theirs);
+        world_fail(r->upstream->world,
+                   "%s: %zu by the record file, %lld by the simulator's own judge", path, ours,
+                   theirs);
     json_decref(summary);
 }
 
@@ -412,18 +427,21 @@ size_t upstream_peak_second(const struct upstream_list *l)
     return most;
 }
 
-size_t upstream_calls_within(const struct upstream_record *r, const char *endpoint, int64_t from_ns, int64_t to_ns)
+size_t upstream_calls_within(const struct upstream_record *r, const char *endpoint,
+                             int64_t from_ns, int64_t to_ns)
 {
     size_t count = 0;
 
     for (size_t i = 0; i < r->calls.count; i++) {
         const struct upstream_act *c = &r->calls.items[i];
-        count += c->from_ns >= from_ns && c->from_ns < to_ns && (!endpoint || strcmp(c->what, endpoint) == 0);
+        count += c->from_ns >= from_ns && c->from_ns < to_ns &&
+                 (!endpoint || strcmp(c->what, endpoint) == 0);
     }
     return count;
 }
 
-const struct upstream_act *upstream_faulted(const struct upstream_record *r, const char *fault, size_t n)
+const struct upstream_act *upstream_faulted(const struct upstream_record *r, const char *fault,
+                                            size_t n)
 {
     for (size_t i = 0; i < r->calls.count; i++)
         if (strcmp(r->calls.items[i].fault, fault) == 0 && n-- == 0)
@@ -441,35 +459,42 @@ const struct upstream_act *upstream_order(const struct upstream_record *r, const
 
 /* ---- judging ------------------------------------------------------------------------------------------ */
 
-void upstream_judge_limits(const struct upstream_record *r, const struct upstream_limits *limits)
+void upstream_judge_limits(const struct upstream_record *r,
+                           const struct upstream_limits *limits)
 {
-    size_t rate = upstream_peak_second(&r->calls), calls = upstream_peak(&r->calls), sessions = upstream_peak(&r->sessions);
-    size_t most = limits->per_s * 12 / 10 + limits->burst;
+    size_t rate = upstream_peak_second(&r->calls), calls = upstream_peak(&r->calls),
+           sessions = upstream_peak(&r->sessions);
+    size_t most     = limits->per_s * 12 / 10 + limits->burst;
 
-    print_message("%s: %zu calls, %zu sessions, %zu orders; at most %zu in a second (%zu), %zu at once (%zu), %zu sessions (%zu)\n",
-                  r->upstream->name, r->calls.count, r->sessions.count, r->orders.count, rate, most, calls,
-                  limits->in_flight, sessions, limits->sessions);
+    print_message("%s: %zu calls, %zu sessions, %zu orders; at most %zu in a second (%zu), %zu "
+                  "at once (%zu), %zu sessions (%zu)\n",
+                  r->upstream->name, r->calls.count, r->sessions.count, r->orders.count, rate,
+                  most, calls, limits->in_flight, sessions, limits->sessions);
     if (limits->per_s && rate > most)
-        world_fail(r->upstream->world, "%s saw %zu calls in a second, not %zu", r->upstream->name, rate, most);
+        world_fail(r->upstream->world, "%s saw %zu calls in a second, not %zu",
+                   r->upstream->name, rate, most);
     if (limits->in_flight && calls > limits->in_flight)
-        world_fail(r->upstream->world, "%s saw %zu calls at once, not %zu", r->upstream->name, calls, limits->in_flight);
+        world_fail(r->upstream->world, "%s saw %zu calls at once, not %zu", r->upstream->name,
+                   calls, limits->in_flight);
     if (limits->sessions && sessions > limits->sessions)
-        world_fail(r->upstream->world, "%s saw %zu sessions at once, not %zu", r->upstream->name, sessions, limits->sessions);
+        world_fail(r->upstream->world, "%s saw %zu sessions at once, not %zu",
+                   r->upstream->name, sessions, limits->sessions);
 }
 
 void upstream_judge_orders(const struct upstream_record *r)
 {
     for (size_t i = 0; i < r->orders.count; i++)
         if (r->orders.items[i].acts > 1)
-            world_fail(r->upstream->world, "order %s was placed %u times at %s", r->orders.items[i].what,
-                       r->orders.items[i].acts, r->upstream->name);
+            world_fail(r->upstream->world, "order %s was placed %u times at %s",
+                       r->orders.items[i].what, r->orders.items[i].acts, r->upstream->name);
 }
 
 void upstream_judge_closed(const struct upstream_record *r)
 {
     for (size_t i = 0; i < r->sessions.count; i++)
         if (r->sessions.items[i].to_ns == INT64_MAX)
-            world_fail(r->upstream->world, "session %s of %s was never closed", r->sessions.items[i].what, r->upstream->name);
+            world_fail(r->upstream->world, "session %s of %s was never closed",
+                       r->sessions.items[i].what, r->upstream->name);
 }
 
 void upstream_judge(struct upstream *u, const struct upstream_limits *limits, int ms)
@@ -499,7 +524,8 @@ static const struct record_item *settled(const struct record *r, size_t n)
         if (strcmp(record_subject(e), record_subject(intent)) != 0)
             continue;
         if (is(e, "END") ||
-            (is(e, "OUTCOME") && strcmp(record_header(e, "Sluice-Step"), record_header(intent, "Sluice-Step")) == 0))
+            (is(e, "OUTCOME") && strcmp(record_header(e, "Sluice-Step"),
+                                        record_header(intent, "Sluice-Step")) == 0))
             return e;
     }
     return NULL;
@@ -517,19 +543,40 @@ size_t upstream_judge_foreign(struct world *w, const struct record *journal)
         const char *run             = strrchr(record_subject(intent), '.') + 1;
         if (!e)
             world_fail(w, "run %s: an INTENT was never settled", run);
-        if (is(e, "OUTCOME") && strcmp(record_header(e, "Sluice-Lease"), record_header(intent, "Sluice-Lease")) == 0)
+        if (is(e, "OUTCOME") && strcmp(record_header(e, "Sluice-Lease"),
+                                       record_header(intent, "Sluice-Lease")) == 0)
             continue;
         foreign++;
-        if (is(e, "OUTCOME") && strcmp(record_header(e, "Sluice-Result"), "indeterminate") != 0) {
+        if (is(e, "OUTCOME") &&
+            strcmp(record_header(e, "Sluice-Result"), "indeterminate") != 0) {
             record_print(journal, run);
-            world_fail(w, "run %s: a lost unsafe step came to \"%s\"", run, record_header(e, "Sluice-Result"));
+            world_fail(w, "run %s: a lost unsafe step came to \"%s\"", run,
+                       record_header(e, "Sluice-Result"));
         }
         if (is(e, "END") && strcmp(record_header(e, "Sluice-Result"), "indeterminate") != 0) {
             record_print(journal, run);
-            world_fail(w, "run %s: ended %s with a lost unsafe step", run, record_header(e, "Sluice-Result"));
+            world_fail(w, "run %s: ended %s with a lost unsafe step", run,
+                       record_header(e, "Sluice-Result"));
         }
     }
     return foreign;
+}
+
+void upstream_judge_tries(struct world *w, unsigned most)
+{
+    struct record *results = record_read(w, "SLUICE_RESULTS");
+
+    for (size_t i = 0; i < results->count; i++) {
+        natsMsg *msg = results->items[i].msg;
+        json_t *doc =
+            json_loadb(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg), 0, NULL);
+        long long now = json_integer_value(json_object_get(doc, "tries"));
+        json_decref(doc);
+        if (now > most)
+            world_fail(w, "%s: %lld tries, not %u", record_subject(&results->items[i]), now,
+                       most);
+    }
+    record_free(&results);
 }
 
 size_t upstream_results(struct world *w, const char *status)

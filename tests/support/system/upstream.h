@@ -41,20 +41,22 @@ void upstream_put(struct upstream *u, const char *fields);
 void upstream_value(const struct upstream *u, const char *fields, char *ret, size_t size);
 
 /* A door of the control API; NULL: not a 2xx.  The caller lets go of it. */
-json_t *upstream_call(struct upstream *u, const char *method, const char *path, const char *body);
-void upstream_fault(struct upstream *u, const char *json); /* refused: the test fails */
-void upstream_set(struct upstream *u, const char *json);   /* configuration */
+json_t *upstream_call(struct upstream *u, const char *method, const char *path,
+                      const char *body);
+void upstream_fault(struct upstream *u, const char *json);  /* refused: the test fails */
+void upstream_set(struct upstream *u, const char *json);    /* configuration */
 int64_t upstream_now(struct upstream *u, const char *what); /* in_flight, sessions, calls */
 
 /* ---- the record ------------------------------------------------------------------------------- */
 
 struct upstream_act {
-    const char *what; /* an endpoint; of a session its id; of an order its key */
+    const char *what;       /* an endpoint; of a session its id; of an order its key */
     int64_t from_ns, to_ns; /* to: INT64_MAX while it goes on */
     int64_t from_wall_ms;
-    int status;              /* 0: no whole answer */
-    unsigned acts;           /* of a call: how often it did its work; of an order: how often it was placed */
-    bool expired;            /* of a session: ended over there, not by a close */
+    int status; /* 0: no whole answer */
+    unsigned
+        acts; /* of a call: how often it did its work; of an order: how often it was placed */
+    bool expired; /* of a session: ended over there, not by a close */
     const char *session, *order, *fault, *why, *cmd; /* "" if absent */
     uint64_t id;
 };
@@ -66,8 +68,9 @@ struct upstream_list {
 
 struct upstream_record {
     struct upstream *upstream;
-    struct upstream_list calls, sessions, orders, violations; /* of these: what = the violation */
-    json_t *lines; /* lend the texts */
+    struct upstream_list calls, sessions, orders,
+        violations; /* of these: what = the violation */
+    json_t *lines;  /* lend the texts */
 };
 
 struct upstream_record *upstream_read(struct upstream *u);
@@ -77,9 +80,11 @@ void upstream_record_free(struct upstream_record **slot);
 size_t upstream_peak(const struct upstream_list *l);
 size_t upstream_peak_second(const struct upstream_list *l);
 /* Calls that arrived in [from, to); endpoint NULL: any. */
-size_t upstream_calls_within(const struct upstream_record *r, const char *endpoint, int64_t from_ns, int64_t to_ns);
+size_t upstream_calls_within(const struct upstream_record *r, const char *endpoint,
+                             int64_t from_ns, int64_t to_ns);
 /* The n-th call that was answered with a fault of this name; NULL: there is none. */
-const struct upstream_act *upstream_faulted(const struct upstream_record *r, const char *fault, size_t n);
+const struct upstream_act *upstream_faulted(const struct upstream_record *r, const char *fault,
+                                            size_t n);
 const struct upstream_act *upstream_order(const struct upstream_record *r, const char *key);
 
 struct upstream_limits {
@@ -90,7 +95,8 @@ struct upstream_limits {
  * Each fails the test with the call, session or order it is about.  Limits: rate (1.2 x per_s + burst in any
  * second), calls in flight, open sessions; no order twice; nothing left open; no violation but rate's.
  */
-void upstream_judge_limits(const struct upstream_record *r, const struct upstream_limits *limits);
+void upstream_judge_limits(const struct upstream_record *r,
+                           const struct upstream_limits *limits);
 void upstream_judge_orders(const struct upstream_record *r);
 void upstream_judge_closed(const struct upstream_record *r);
 /* All three, once nothing is open any more (at most `ms`). */
@@ -101,6 +107,8 @@ void upstream_judge(struct upstream *u, const struct upstream_limits *limits, in
 /* INTENTs that no OUTCOME of their own lease followed: their worker was lost in an unsafe step.  Each of these runs
    must hold an OUTCOME indeterminate of that step, by another; else the test fails. */
 size_t upstream_judge_foreign(struct world *w, const struct record *journal);
+/* Every result says so many tries at most. */
+void upstream_judge_tries(struct world *w, unsigned most);
 /* How many results have this status ("done"). */
 size_t upstream_results(struct world *w, const char *status);
 

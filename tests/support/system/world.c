@@ -37,7 +37,8 @@ static void print_tail(const struct proc *p)
     char *text = proc_log(p);
     size_t len = strlen(text);
 
-    fprintf(stderr, "---- %s (%s)\n%s\n", p->name, p->log, len > TAIL ? text + len - TAIL : text);
+    fprintf(stderr, "---- %s (%s)\n%s\n", p->name, p->log,
+            len > TAIL ? text + len - TAIL : text);
     free(text);
 }
 
@@ -89,7 +90,8 @@ void world_nats_start(struct world *w)
     unsigned ready = proc_said_times(&w->nats, "Server is ready");
 
     proc_start(&w->nats);
-    WORLD_WAIT(w, READY_MS, proc_said_times(&w->nats, "Server is ready") > ready && listens(w->port));
+    WORLD_WAIT(w, READY_MS,
+               proc_said_times(&w->nats, "Server is ready") > ready && listens(w->port));
 }
 
 void world_nats_restart(struct world *w)
@@ -232,7 +234,8 @@ static void make_folder(struct world *w)
     const char *build = getenv("BUILD_DIR");
     char command[600];
 
-    snprintf(w->folder, sizeof(w->folder), "%s/tests/worlds/%s", build ? build : "build", w->name);
+    snprintf(w->folder, sizeof(w->folder), "%s/tests/worlds/%s", build ? build : "build",
+             w->name);
     snprintf(command, sizeof(command), "rm -rf '%s' && mkdir -p '%s'", w->folder, w->folder);
     assert_int_equal(system(command), 0);
 }
@@ -254,7 +257,7 @@ struct world *world_new(void **state, const char *name)
     world_env(w, "SLUICE_LEASE", "5s");
     world_env(w, "SLUICE_SWEEP", "2s");
     world_env(w, "SLUICE_LEADER_TTL", "2s");
-    world_env(w, "ASAN_OPTIONS", "detect_leaks=1:detect_stack_use_after_return=0");
+    world_env(w, "ASAN_OPTIONS", "detect_leaks=1:handle_abort=1");
     world_env(w, "UBSAN_OPTIONS", "print_stacktrace=1");
     w->client = client_new(w);
     return w;
@@ -263,11 +266,13 @@ struct world *world_new(void **state, const char *name)
 /* "level=error" of a line that nobody declared, or a sanitizer's word; NULL: all is well. */
 static const char *bad_line(const struct world *w, char *text)
 {
-    static const char *const words[] = {"level=error", "ERROR: AddressSanitizer", "ERROR: LeakSanitizer",
-                                        "runtime error:", "ThreadSanitizer:", "assertion",
-                                        "left open", "loop is still in use", NULL};
+    static const char *const words[] = {
+        "level=error",    "ERROR: AddressSanitizer", "ERROR: LeakSanitizer",
+        "runtime error:", "ThreadSanitizer:",        "assertion",
+        "left open",      "loop is still in use",    NULL};
 
-    for (char *save, *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+    for (char *save, *line = strtok_r(text, "\n", &save); line;
+         line = strtok_r(NULL, "\n", &save)) {
         bool bad = false;
         for (size_t i = 0; words[i]; i++)
             bad |= strstr(line, words[i]) != NULL;
@@ -279,7 +284,8 @@ static const char *bad_line(const struct world *w, char *text)
     return NULL;
 }
 
-static void note(char *why, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void note(char *why, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static void note(char *why, size_t size, const char *format, ...)
 {
@@ -304,13 +310,14 @@ static void end_services(struct world *w, char *why, size_t size)
         struct proc *p = w->procs[i];
         if (p->pid <= 0)
             continue;
-        int status = 0;
+        int status    = 0;
         int64_t until = clock_ms() + END_MS;
         while (proc_runs(p, &status) && clock_ms() < until)
             clock_nap(2);
         if (p->pid > 0) {
-            note(why, size, "%s did not end on SIGTERM. ", p->name);
-            proc_kill(p);
+            note(why, size, "%s did not end on SIGTERM: its log says where it was. ", p->name);
+            kill(p->pid, SIGABRT); /* ASan prints the stack */
+            (void)proc_wait(p, 5000);
         } else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
             note(why, size, "%s ended with status 0x%x. ", p->name, (unsigned)status);
         }
@@ -323,7 +330,8 @@ static void judge_logs(struct world *w, char *why, size_t size)
         char *text       = proc_log(w->procs[i]);
         const char *line = bad_line(w, text);
         if (line)
-            note(why, size, "%s said: %.400s  (%s) ", w->procs[i]->name, line, w->procs[i]->log);
+            note(why, size, "%s said: %.400s  (%s) ", w->procs[i]->name, line,
+                 w->procs[i]->log);
         free(text);
     }
 }

@@ -66,7 +66,8 @@ void world_expects_log(struct world *w, const char *words);
 /* One turn of waiting: loads go on, whoever died is told of.  Naps. */
 void world_turn(struct world *w);
 /* Prints the ends of all logs, then fails the test. */
-_Noreturn void world_fail(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+_Noreturn void world_fail(struct world *w, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Waits for a condition; when `ms` are over the test fails with its text. */
 #define WORLD_WAIT(w, ms, condition) \

@@ -48,7 +48,8 @@ static void gate_answer(void *self, void *tag, const struct permit_grant *p, boo
     struct told *t = tag;
 
     must(!t->any && !t->dropped); /* exactly once */
-    *t = (struct told){.any = true, .ok = p->ok, .logged = logged, .log_at = g->count, .grant = *p};
+    *t = (struct told){
+        .any = true, .ok = p->ok, .logged = logged, .log_at = g->count, .grant = *p};
     g->answered++;
 }
 
@@ -77,8 +78,8 @@ static inline struct run_upstream gate_upstream(const char *name)
 }
 
 /* Begins to decide on what the first `count` records of a log say. */
-static inline struct gate *gate_new(const struct run_upstream *u, const struct grant_record *log,
-                                    size_t count, uint64_t now)
+static inline struct gate *gate_new(const struct run_upstream *u,
+                                    const struct grant_record *log, size_t count, uint64_t now)
 {
     struct gate *g                          = mem_new(struct gate);
     const struct lim_gate_settings settings = {
@@ -146,7 +147,8 @@ static inline struct told *gate_ask(struct gate *g, const struct permit_ask *a)
     return t;
 }
 
-static inline void gate_return(struct gate *g, size_t id, enum call_class call_class, uint32_t status)
+static inline void gate_return(struct gate *g, size_t id, enum call_class call_class,
+                               uint32_t status)
 {
     struct permit_report r = {.call_class = call_class, .status = status};
 

@@ -29,7 +29,7 @@ static struct permit_ask session_ask(size_t id, const char *session)
     return a;
 }
 
-/* ---- waiting -------------------------------------------------------------------------------------- */
+/* ---- waiting ----------------------------------------------------------------------- */
 
 static void a_return_lets_the_next_go(void **state)
 {
@@ -58,8 +58,8 @@ static void who_does_not_wait_is_told_when_to_come_again(void **state)
 
     (void)state;
     u.rate_per_s = 2, u.rate_burst = 1;
-    struct gate *g        = open_gate(&u);
-    struct permit_ask a   = gate_want("up", 1), b = gate_want("up", 2);
+    struct gate *g      = open_gate(&u);
+    struct permit_ask a = gate_want("up", 1), b = gate_want("up", 2);
     const struct told *t1 = gate_ask(g, &a), *t2 = gate_ask(g, &b);
 
     assert_true(t1->ok);
@@ -100,9 +100,9 @@ static void a_wait_has_an_end(void **state)
     struct run_upstream u = gate_upstream("up");
 
     (void)state;
-    u.in_flight           = 1;
-    struct gate *g        = open_gate(&u);
-    struct permit_ask a   = gate_want("up", 1), b = gate_want("up", 2);
+    u.in_flight         = 1;
+    struct gate *g      = open_gate(&u);
+    struct permit_ask a = gate_want("up", 1), b = gate_want("up", 2);
     const struct told *t1 = gate_ask(g, &a);
 
     b.wait_ms             = 300;
@@ -206,8 +206,8 @@ static void a_lowered_limit_drains_and_a_raised_one_counts_at_once(void **state)
     struct run_upstream u = gate_upstream("up");
 
     (void)state;
-    u.in_flight    = 2;
-    struct gate *g = open_gate(&u);
+    u.in_flight         = 2;
+    struct gate *g      = open_gate(&u);
     struct permit_ask a = gate_want("up", 1), b = gate_want("up", 2), c = gate_want("up", 3);
 
     c.wait_ms = 5000;
@@ -246,7 +246,7 @@ static void who_waits_for_an_upstream_that_is_removed_is_told(void **state)
     gate_free(&g);
 }
 
-/* ---- repeats -------------------------------------------------------------------------------------- */
+/* ---- repeats ----------------------------------------------------------------------- */
 
 static void the_same_ask_again_is_the_same_grant(void **state)
 {
@@ -328,16 +328,17 @@ static void a_waiting_ask_repeated_is_answered_once_where_it_came_last(void **st
     gate_free(&g);
 }
 
-/* ---- sessions ------------------------------------------------------------------------------------- */
+/* ---- sessions ---------------------------------------------------------------------- */
 
 static void a_session_is_held_until_its_close_is_confirmed(void **state)
 {
     struct run_upstream u = gate_upstream("up");
 
     (void)state;
-    u.sessions            = 1;
-    struct gate *g        = open_gate(&u);
-    struct permit_ask a   = session_ask(1, "s1"), b = session_ask(2, "s2"), c = session_ask(3, "s2");
+    u.sessions          = 1;
+    struct gate *g      = open_gate(&u);
+    struct permit_ask a = session_ask(1, "s1"), b = session_ask(2, "s2"),
+                      c    = session_ask(3, "s2");
     struct permit_report r = {.call_class = CALL_OK, .status = 200, .session_opened = true};
 
     assert_true(gate_ask(g, &a)->ok);
@@ -365,9 +366,9 @@ static void an_open_that_was_not_sent_or_was_refused_holds_nothing(void **state)
     static const struct {
         enum call_class call_class;
         uint32_t status, held;
-    } CASES[] = {{CALL_UNSENT, 0, 0},    {CALL_RATE, 429, 0},    {CALL_CONCURRENCY, 429, 0},
-                 {CALL_PAYMENT, 402, 0}, {CALL_CLIENT, 400, 0},  {CALL_TIMEOUT, 408, 1},
-                 {CALL_TIMEOUT, 0, 1},   {CALL_SERVER, 500, 1},  {CALL_OK, 200, 1},
+    } CASES[] = {{CALL_UNSENT, 0, 0},    {CALL_RATE, 429, 0},   {CALL_CONCURRENCY, 429, 0},
+                 {CALL_PAYMENT, 402, 0}, {CALL_CLIENT, 400, 0}, {CALL_TIMEOUT, 408, 1},
+                 {CALL_TIMEOUT, 0, 1},   {CALL_SERVER, 500, 1}, {CALL_OK, 200, 1},
                  {CALL_CLIENT, 0, 1},    {CALL_SERVER, 0, 1}};
 
     (void)state;
@@ -409,8 +410,8 @@ static void a_silent_session_ends_after_the_end_of_its_last_permit(void **state)
 
     (void)state;
     u.sessions = 1, u.session_idle_ms = 60000;
-    struct gate *g        = open_gate(&u);
-    struct permit_ask a   = session_ask(1, "s1"), use = gate_want("up", 2);
+    struct gate *g      = open_gate(&u);
+    struct permit_ask a = session_ask(1, "s1"), use = gate_want("up", 2);
 
     assert_true(gate_ask(g, &a)->ok);
     gate_return(g, 1, CALL_OK, 200);
@@ -429,7 +430,7 @@ static void a_silent_session_ends_after_the_end_of_its_last_permit(void **state)
     gate_free(&g);
 }
 
-/* ---- closes --------------------------------------------------------------------------------------- */
+/* ---- closes ------------------------------------------------------------------------ */
 
 static struct permit_ask close_ask(size_t id)
 {
@@ -466,7 +467,8 @@ static void a_close_goes_while_limited_paused_and_closed(void **state)
 {
     struct run_upstream u = gate_upstream("up");
     struct gate *g        = open_gate(&u);
-    struct permit_ask a   = gate_want("up", 1), c = close_ask(2), d = close_ask(3), b = gate_want("up", 4);
+    struct permit_ask a = gate_want("up", 1), c = close_ask(2), d = close_ask(3),
+                      b = gate_want("up", 4);
 
     (void)state;
     (void)gate_ask(g, &a);
@@ -480,7 +482,7 @@ static void a_close_goes_while_limited_paused_and_closed(void **state)
     gate_free(&g);
 }
 
-/* ---- modes ---------------------------------------------------------------------------------------- */
+/* ---- modes ------------------------------------------------------------------------- */
 
 static void all_that_wait_are_told_when_it_closes(void **state)
 {
@@ -510,9 +512,9 @@ static void all_that_wait_are_told_when_it_closes(void **state)
 
 static void closed_for_a_moment_they_wait(void **state)
 {
-    struct run_upstream u  = gate_upstream("up");
-    struct gate *g         = open_gate(&u);
-    struct permit_ask a    = gate_want("up", 1), b = gate_want("up", 2), c = gate_want("up", 3);
+    struct run_upstream u = gate_upstream("up");
+    struct gate *g        = open_gate(&u);
+    struct permit_ask a = gate_want("up", 1), b = gate_want("up", 2), c = gate_want("up", 3);
     struct permit_report r = {.call_class = CALL_RATE, .status = 429, .retry_after_ms = 500};
 
     (void)state;
@@ -525,7 +527,7 @@ static void closed_for_a_moment_they_wait(void **state)
     assert_true(t3->any && !t3->ok); /* who does not wait is told */
     assert_false(t2->any);
     for (uint64_t next = gate_tick(g, 0); !t2->any && g->now < START + 2000;
-         next = gate_tick(g, next - g->now))
+         next          = gate_tick(g, next - g->now))
         ;
     assert_true(t2->ok && g->now >= START + 500 && g->now <= START + 560);
     gate_free(&g);
@@ -583,7 +585,7 @@ static void an_incident_is_noted_when_it_begins_and_when_it_ends(void **state)
 {
     struct run_upstream u = gate_upstream("up");
     struct gate *g        = open_gate(&u);
-    struct permit_ask a   = gate_want("up", 1), b = gate_want("up", 2);
+    struct permit_ask a = gate_want("up", 1), b = gate_want("up", 2);
     const struct lim_incident *i;
 
     (void)state;
@@ -596,7 +598,8 @@ static void an_incident_is_noted_when_it_begins_and_when_it_ends(void **state)
     lim_gate_told(g->gate, "up", LIM_INCIDENT_402, LIM_TOLD_FIRING, g->now);
     (void)gate_tick(g, 10);
     assert_true(lim_gate_resume(g->gate, "up", 0, g->now));
-    assert_true(i->since_ms == START && i->until_ms == START + 10 && i->told == LIM_TOLD_FIRING);
+    assert_true(i->since_ms == START && i->until_ms == START + 10 &&
+                i->told == LIM_TOLD_FIRING);
     assert_false(lim_gate_resume(g->gate, "up", 0, g->now));
 
     size_t incidents = 0;
@@ -624,7 +627,7 @@ static void a_probe_that_dies_leaves_its_turn(void **state)
     gate_free(&g);
 }
 
-/* ---- the model ------------------------------------------------------------------------------------ */
+/* ---- the model --------------------------------------------------------------------- */
 
 enum { IN_FLIGHT = 7, SESSIONS = 3, PER_S = 50, BURST = 8, STEPS = 6000, IDS = 15000 };
 
@@ -721,10 +724,10 @@ static void random_ask(struct gate *g)
 /* Of one that was granted lately. */
 static void random_report(struct gate *g)
 {
-    struct permit_report r = {.retry_after_ms = roll(2) ? 0 : 1 + roll(300)};
+    struct permit_report r                 = {.retry_after_ms = roll(2) ? 0 : 1 + roll(300)};
     static const enum call_class CLASSES[] = {CALL_UNSENT, CALL_SERVER, CALL_CLIENT,
                                               CALL_CONCURRENCY};
-    size_t n = 0;
+    size_t n                               = 0;
 
     for (int tries = 0; tries < 12; tries++) {
         n = g->asked > 60 ? g->asked - 1 - roll(60) : roll((unsigned)g->asked + 1);
@@ -777,10 +780,10 @@ static void add_text(void *self, const struct grant_record *r)
         snprintf(t->at[t->count++], 480, "mode %s %d ahead %llu", r->name, r->mode,
                  (unsigned long long)r->ahead_ns);
     else
-        snprintf(t->at[t->count++], 480, "%d %s %s %s %s %d%d%d %u %llu %llu %llu %u", r->op, r->id,
-                 r->name, r->tenant, r->session, r->in_flight, r->session_open, r->opened,
-                 r->lifetime_ms, (unsigned long long)r->at_ms, (unsigned long long)r->since_ms,
-                 (unsigned long long)r->until_ms, r->told);
+        snprintf(t->at[t->count++], 480, "%d %s %s %s %s %d%d%d %u %llu %llu %llu %u", r->op,
+                 r->id, r->name, r->tenant, r->session, r->in_flight, r->session_open,
+                 r->opened, r->lifetime_ms, (unsigned long long)r->at_ms,
+                 (unsigned long long)r->since_ms, (unsigned long long)r->until_ms, r->told);
 }
 
 static void texts_of(struct gate *g, struct texts *t)

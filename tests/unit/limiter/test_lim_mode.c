@@ -9,10 +9,13 @@
 
 #include "lim_mode.h"
 
-static const struct lim_mode_limits LIMITS = {
-    .window = {.floor = 1, .in_flight = 100}, .factor = 0, .probe_ms = 60000, .ramp_ms = 300000};
+static const struct lim_mode_limits LIMITS = {.window   = {.floor = 1, .in_flight = 100},
+                                              .factor   = 0,
+                                              .probe_ms = 60000,
+                                              .ramp_ms  = 300000};
 
-static bool heard(struct lim_mode *m, enum call_class what, uint64_t retry_after_ms, uint64_t now)
+static bool heard(struct lim_mode *m, enum call_class what, uint64_t retry_after_ms,
+                  uint64_t now)
 {
     const struct lim_mode_result r = {.call_class     = what,
                                       .status         = what == CALL_PAYMENT ? 402 : 0,
@@ -42,9 +45,13 @@ static enum lim_pass pass(const struct lim_mode *m, uint64_t now)
 
 static void a_429_closes_until_told_and_not_a_moment_less(void **state)
 {
-    struct lim_mode m = {.mode = PERMIT_MODE_OPEN};
-    const struct lim_mode_result r = {.call_class = CALL_RATE, .status = 429, .retry_after_ms = 5000,
-                                      .granted_ms = 900, .in_flight = 1, .chance = 123456789};
+    struct lim_mode m              = {.mode = PERMIT_MODE_OPEN};
+    const struct lim_mode_result r = {.call_class     = CALL_RATE,
+                                      .status         = 429,
+                                      .retry_after_ms = 5000,
+                                      .granted_ms     = 900,
+                                      .in_flight      = 1,
+                                      .chance         = 123456789};
 
     (void)state;
     assert_true(lim_mode_heard(&m, &LIMITS, &r, 1000));

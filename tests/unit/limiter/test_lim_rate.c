@@ -105,7 +105,7 @@ static void never_more_than_rate_and_burst_in_any_second(void **state)
         for (int step = 0; step < 20000 && takes < TAKES; step++) {
             seed = seed * 1103515245 + 12345;
             now += (seed >> 16) % 100 < 70 ? 0 : (seed >> 20) % 40;
-            double factor = (seed >> 12) % 10 < 8 ? 1 : 0.3;
+            double factor        = (seed >> 12) % 10 < 8 ? 1 : 0.3;
             struct lim_rate rate = lim_rate_of(per_s, burst, factor);
 
             if (lim_rate_wait_ns(&b, rate, now * MS) > 0)

@@ -1,0 +1,180 @@
+/* Sessions and orders: permits, INTENT and OUTCOME, takeover, drain; an order is given at most once. */
+#include "world.h"
+
+#define OPEN "{\"id\":\"o\",\"open\":{\"url\":\"https://shop.example\"}},"
+#define ORDER "{\"id\":\"b\",\"browse\":{\"cmd\":\"order\"}}"
+#define ON_SIM "\"upstream\":\"sim\","
+
+static void an_order_is_given_once(void **state)
+{
+    static const struct scenario s = {.name   = "order",
+                                      .submit = FLOW(ON_SIM, OPEN ORDER ",{\"id\":\"c\",\"close\":{}}"),
+                                      .key    = "k",
+                                      .drive  = drive_to_end,
+                                      .orders = 1};
+
+    (void)state;
+    torture(&s);
+}
+
+/* The worker that is about to hear of the order is gone. */
+static bool drive_kill(void)
+{
+    bool submitted = drive_submit();
+
+    if (submitted && world.stage == 0 && world.orders == 1) {
+        worker_down(holder());
+        next_stage();
+    }
+    return submitted && run_over(world.run);
+}
+
+static void long_calls(void)
+{
+    world.call_ms = 3000;
+}
+
+static void an_order_of_a_dead_worker_is_not_repeated(void **state)
+{
+    static const struct scenario s = {.name    = "dead worker",
+                                      .submit  = FLOW(ON_SIM, OPEN ORDER),
+                                      .key     = "k",
+                                      .prepare = long_calls,
+                                      .drive   = drive_kill,
+                                      .orders  = 1};
+
+    (void)state;
+    torture(&s);
+}
+
+/* It lives, and nobody hears it for half a minute; then it is back with what it knows. */
+static bool drive_cut_off(void)
+{
+    static unsigned cut;
+    bool submitted = drive_submit();
+
+    if (submitted && world.stage == 0 && world.orders == 1 && holder() < WORKERS) {
+        cut = holder();
+        fake_connect(svc_bus(world.bw_svc[cut]), false);
+        next_stage();
+    }
+    if (world.stage == 1 && fake_now() > world.at + 30000) {
+        fake_connect(svc_bus(world.bw_svc[cut]), true);
+        next_stage();
+    }
+    return world.stage != 1 && submitted && run_over(world.run);
+}
+
+static void an_unheard_worker_lands_nothing(void **state)
+{
+    static const struct scenario s = {.name    = "unheard worker",
+                                      .submit  = FLOW(ON_SIM, OPEN ORDER),
+                                      .key     = "k",
+                                      .prepare = long_calls,
+                                      .drive   = drive_cut_off,
+                                      .orders  = 1};
+
+    (void)state;
+    torture(&s);
+}
+
+/* It drains in the middle: the other goes on. */
+static bool drive_drain(void)
+{
+    bool submitted = drive_submit();
+
+    if (submitted && world.stage == 0 && world.opened == 1 && holder() < WORKERS) {
+        svc_die(world.bw_svc[holder()], "the test drains it");
+        next_stage();
+    }
+    return submitted && run_over(world.run);
+}
+
+static void a_drained_worker_hands_over(void **state)
+{
+    static const struct scenario s = {.name    = "drain",
+                                      .submit  = FLOW(ON_SIM, OPEN ORDER),
+                                      .key     = "k",
+                                      .prepare = long_calls,
+                                      .drive   = drive_drain,
+                                      .orders  = 1};
+
+    (void)state;
+    torture(&s);
+}
+
+/* Kept by one run for another that never comes: the reaper closes it when its time is over. */
+static bool sessions_closed(void)
+{
+    for (unsigned i = 0; i < world.opened; i++)
+        if (world.open[i])
+            return false;
+    return true;
+}
+
+static bool drive_keep(void)
+{
+    return drive_to_end() && sessions_closed();
+}
+
+static void a_kept_session_is_closed_in_time(void **state)
+{
+    static const struct scenario s = {.name   = "kept",
+                                      .submit = FLOW(ON_SIM "\"keep_session\":\"10s\",", OPEN ORDER),
+                                      .key    = "k",
+                                      .drive  = drive_keep,
+                                      .orders = 1};
+
+    (void)state;
+    torture(&s);
+}
+
+/* A job that nobody can read is kept in DEAD and leaves the queue. */
+static bool drive_unreadable(void)
+{
+    if (world.stage == 0) {
+        (void)fake_store("sluice.jobs." TENANT ".1.default", bytes_str("\xff no job"));
+        next_stage();
+    }
+    return fake_stored_count(STREAM_DEAD, ">") == 1 && fake_stored_count(STREAM_JOBS, ">") == 0;
+}
+
+static void an_unreadable_job_is_put_aside(void **state)
+{
+    static const struct scenario s = {.name = "unreadable job", .drive = drive_unreadable};
+
+    (void)state;
+    torture(&s);
+}
+
+static bool drive_unreadable_ticket(void)
+{
+    if (world.stage == 0) {
+        (void)fake_store("sluice.pending.0.standard." TENANT, bytes_str("\xff no ticket"));
+        next_stage();
+    }
+    return fake_stored_count(STREAM_DEAD, ">") == 1 && fake_stored_count(STREAM_PENDING, ">") == 0;
+}
+
+static void an_unreadable_ticket_is_put_aside(void **state)
+{
+    static const struct scenario s = {.name = "unreadable ticket", .drive = drive_unreadable_ticket};
+
+    (void)state;
+    torture(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_order_is_given_once),
+        cmocka_unit_test(an_order_of_a_dead_worker_is_not_repeated),
+        cmocka_unit_test(an_unheard_worker_lands_nothing),
+        cmocka_unit_test(a_drained_worker_hands_over),
+        cmocka_unit_test(a_kept_session_is_closed_in_time),
+        cmocka_unit_test(an_unreadable_job_is_put_aside),
+        cmocka_unit_test(an_unreadable_ticket_is_put_aside),
+    };
+
+    return cmocka_run_group_tests_name("session", tests, world_setup, world_teardown);
+}

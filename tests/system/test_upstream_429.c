@@ -1,0 +1,94 @@
+/* upstream_429 - one worker is told to come again later, and all of them wait. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "support/system/client.h"
+#include "support/system/judge.h"
+#include "support/system/load.h"
+#include "support/system/upstream.h"
+#include "support/system/world.h"
+
+enum { RUNS = 150, IN_FLIGHT = 12, RETRY_AFTER_S = 4, MS = 1000000 };
+
+static const char *const TENANTS[]         = {"acme", "globex", NULL};
+static const struct upstream_limits LIMITS = {.per_s = 60, .burst = 6, .in_flight = IN_FLIGHT};
+
+/* A permit that was given before may be used for 200 ms; as much again for a loaded machine to report the 429. */
+static const int64_t USED_NS = 500 * (int64_t)MS;
+
+static const struct load_spec READS = {
+    .tenants = TENANTS,
+    .runs    = RUNS,
+    .body    = "\"flow\":{\"upstream\":\"sim\",\"steps\":[{\"id\":\"look\",\"timeout\":\"5s\","
+               "\"retrieve\":{\"cmd\":\"page @N\",\"url\":\"https://shop.example/@N\"}}]}",
+};
+
+/* A date has whole seconds: it names the second in which the call came, and so many more. */
+static int64_t told_until_ns(const struct upstream_act *refused, bool date)
+{
+    int64_t cut_ms = date ? refused->from_wall_ms % 1000 : 0;
+
+    return (date ? refused->from_ns : refused->to_ns) + (RETRY_AFTER_S * 1000 - cut_ms) * MS;
+}
+
+static void judge_wait(struct upstream *sim, bool date)
+{
+    struct upstream_record *r          = upstream_read(sim);
+    const struct upstream_act *refused = upstream_faulted(r, "429", 0);
+
+    WORLD_MUST(sim->world, refused && !upstream_faulted(r, "429", 1));
+    int64_t until = told_until_ns(refused, date);
+    size_t used   = upstream_calls_within(r, NULL, refused->to_ns, refused->to_ns + USED_NS);
+    size_t late   = upstream_calls_within(r, NULL, refused->to_ns + USED_NS, until);
+    print_message("429: %zu calls that were on their way, %zu while it was closed, %zu after\n",
+                  used, late, upstream_calls_within(r, NULL, until, INT64_MAX));
+    WORLD_MUST(sim->world, used <= IN_FLIGHT);
+    WORLD_MUST(sim->world, late == 0);
+    WORLD_MUST(sim->world,
+               upstream_calls_within(r, NULL, until, INT64_MAX) > 3 * IN_FLIGHT); /* it bit */
+    upstream_record_free(&r);
+}
+
+static void all_wait(void **state, const char *name, const char *fault, bool date)
+{
+    struct world *w = upstream_world(state, name, 3);
+    struct upstream *sim =
+        upstream_start(w, "sim", "{\"latency\":{\"default\":{\"min\":100,\"max\":300}}}");
+
+    upstream_put(sim,
+                 "\"rate\":{\"per_s\":60,\"burst\":6},\"in_flight\":12,\"timeout\":\"5s\"");
+    struct load *load = load_start(w, &READS);
+    WORLD_WAIT(w, 15000, upstream_now(sim, "calls") >= 30);
+    upstream_fault(sim, fault);
+
+    judge_all(w, load, 60000);
+    WORLD_MUST(w, upstream_results(w, "done") == RUNS);
+    upstream_judge_tries(w, 1);
+    upstream_judge(sim, &LIMITS, 1000);
+    judge_wait(sim, date);
+    upstream_free(&sim);
+}
+
+static void all_wait_for_seconds(void **state)
+{
+    all_wait(state, "upstream_429_seconds", "{\"fault\":\"429\",\"retry_after\":4}", false);
+}
+
+static void all_wait_for_a_date(void **state)
+{
+    all_wait(state, "upstream_429_date",
+             "{\"fault\":\"429\",\"retry_after\":4,\"retry_after_form\":\"date\"}", true);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(all_wait_for_seconds, world_teardown),
+        cmocka_unit_test_teardown(all_wait_for_a_date, world_teardown),
+    };
+    return cmocka_run_group_tests_name("upstream_429", tests, NULL, NULL);
+}
