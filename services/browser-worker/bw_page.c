@@ -15,6 +15,7 @@
 
 enum {
     PERMIT_WAIT_MS = 10000, /* above it the run waits without a slot */
+    DEFERRED_MS    = 1000,
     CLOSE_MS       = 20000,
     CLOSE_TRIES    = 3,
 };
@@ -108,9 +109,18 @@ static void report(struct bw_run *run, const struct bw_answer *a, bool opened, b
     bw_permit_report(run->bw->permits, &run->permit, &done);
 }
 
+/* How long it stays limited nobody knows: the scheduler's gate holds the run, lets one go to try, and all as soon as it is
+   paid for.  A run that is not due by then would sleep through that. */
+static uint64_t deferred_ms(const struct bw_permit_answer *answer)
+{
+    if (answer->retry_after_ms == 0 || str_equal(answer->why, "upstream_limited"))
+        return DEFERRED_MS;
+    return answer->retry_after_ms;
+}
+
 static void defer(struct bw_run *run, const struct bw_permit_answer *answer)
 {
-    run->doing.retry_after_ms = answer->retry_after_ms ? answer->retry_after_ms : 1000;
+    run->doing.retry_after_ms = deferred_ms(answer);
     bw_step_wait(run, ON_UPSTREAM, run->doing.retry_after_ms, answer->why);
 }
 
@@ -415,7 +425,7 @@ static void open_granted(void *self, const struct bw_permit_answer *answer)
 
     run->asking = NULL;
     if (!answer->granted) {
-        run->doing.retry_after_ms = answer->retry_after_ms ? answer->retry_after_ms : 1000;
+        run->doing.retry_after_ms = deferred_ms(answer);
         run->doing.close_why      = bw_step_keep(run, answer->why);
         close_opening(run, RESULT_UNSENT, "no permit", wait_for_upstream);
         return;

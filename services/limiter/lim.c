@@ -131,8 +131,9 @@ static void on_lost(void *self, const char *why)
 /* The log is read and the upstreams are known: from now on it decides. */
 static void take_over(struct lim *lim)
 {
-    lim->deciding = true;
-    lim->state_at = 0;
+    lim->deciding      = true;
+    lim->state_at      = 0;
+    lim->incident_mark = 0;
     lim->metrics.limiter_takeovers++;
     lim->alerts = lim_alert_new(lim->bus, on_told, lim);
     lim_gate_begin(lim->gate, lim_time(lim));
@@ -175,6 +176,16 @@ static uint64_t tell_state(struct lim *lim, uint64_t now)
     return lim->state_at;
 }
 
+/* What is told of must be stored; with the state, lest one that was being told is forgotten. */
+static void tell_incidents(struct lim *lim, uint64_t now)
+{
+    if (lim_log_stored(lim->log) < lim->incident_mark)
+        return;
+    if (lim->incident_changed || now >= lim->state_at)
+        lim_alert_look(lim->alerts, lim_gate_grants(lim->gate));
+    lim->incident_changed = false;
+}
+
 uint64_t lim_tick(void *self, uint64_t now)
 {
     struct lim *lim = SELF(struct lim, LIM_MAGIC, self);
@@ -191,12 +202,10 @@ uint64_t lim_tick(void *self, uint64_t now)
     uint64_t time = lim_time(lim);
     uint64_t due  = lim_gate_tick(lim->gate, time);
     uint64_t next = due == UINT64_MAX ? due : now + (due > time ? due - time : 1);
-    bool idle     = lim_log_idle(lim->log);
 
+    tell_incidents(lim, now);
     next = earlier(next, tell_state(lim, now));
     next = earlier(next, lim_log_flush(lim->log, now));
-    if (idle) /* what is told of is stored */
-        lim_alert_look(lim->alerts, lim_gate_grants(lim->gate));
     return next;
 }
 

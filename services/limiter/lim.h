@@ -1,9 +1,9 @@
 /*
  * lim - the limiter: hears every ask of its shard, and answers while it leads.
  *
- * Asks and reports come in (lim_on.c), lim_gate decides, what it decided goes into the grant log
- * (lim_log), and only then out to who asked (lim_do.c).  A standby does nothing but follow the
- * configuration.
+ * Asks and reports come in (lim_on.c), lim_gate decides, what it decided goes into the
+ * grant log (lim_log), and only then out to who asked (lim_do.c).  A standby does nothing
+ * but follow the configuration.
  */
 #ifndef LIM_LIM_H
 #define LIM_LIM_H
@@ -56,6 +56,8 @@ struct lim {
     struct lim_log *log; /* NULL: not leading */
     bool deciding;       /* the log is read: asks are answered */
     struct lim_alerts *alerts;
+    bool incident_changed;
+    uint64_t incident_mark; /* the batch that holds the last change of one */
 
     struct list early; /* asks that came while the log was being read */
     size_t early_count;
@@ -69,7 +71,8 @@ struct lim {
 };
 
 struct lim *lim_new(struct svc *svc, const struct lim_config *config);
-/* Lets go of everything that needs the bus; its chains end with the bus, and after it lim_free. */
+/* Lets go of everything that needs the bus; its chains end with the bus, and after it
+   lim_free. */
 void lim_stop(struct lim *lim);
 void lim_free(struct lim **lim);
 

@@ -1,9 +1,10 @@
 /*
  * lim_alert - tells incidents: exactly one alert when one begins, one when it ends.
  *
- * What was told stands in the grant log and in SLUICE_ALERTS.  Before anything is told the last alert
- * of the subject is read, and the next is stored only if that is still the last: two leaders, a
- * repeated append, a crash between the alert and the log's record of it tell nothing twice.
+ * What was told stands in the grant log and in SLUICE_ALERTS.  Before anything is told the
+ * last alert of the subject is read, and the next is stored only if that is still the last:
+ * two leaders, a repeated append, a crash between the alert and the log's record of it tell
+ * nothing twice.
  */
 #ifndef LIM_ALERT_H
 #define LIM_ALERT_H

@@ -346,7 +346,8 @@ void lim_body_returned(const char *id, bool json, struct buf *to)
     char made[ID_SIZE];
 
     if (!json) {
-        /* The report of a session alone has no id: any will do, it is the answer that counts. */
+        /* The report of a session alone has no id: any will do, it is the answer that
+           counts. */
         id_derive((const uint8_t[32]){0}, made);
         str_copy(g.id, sizeof(g.id), id[0] ? id : made);
         wire_write_permit_grant(&g, to);
@@ -412,7 +413,8 @@ void lim_body_upstream(const struct lim_gate_state *s, struct buf *to)
     buf_char(to, '}');
 }
 
-/* "limit" is for the scheduler: how many calls may be out; it looks only while the mode is limited. */
+/* "limit" is for the scheduler: how many calls may be out; it looks only while the mode
+   is limited. */
 static void add_state(const struct lim_gate_state *s, struct buf *to)
 {
     json_quote(to, s->name);

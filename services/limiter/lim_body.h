@@ -1,6 +1,6 @@
 /*
- * lim_body - what is said to the limiter and by it, as bytes: protobuf among ourselves, JSON with all
- * others.  Pure.
+ * lim_body - what is said to the limiter and by it, as bytes: protobuf among ourselves,
+ * JSON with all others.  Pure.
  *
  * JSON of sluice.permit.<upstream>:
  *     {"wait_ms":0}                      ask; also id tenant lane run step session keys lifetime_ms

@@ -196,6 +196,10 @@ static void on_changed(void *self, const char *name, bool incident)
     struct lim_gate_state s;
 
     lim->state_changed = true;
+    if (incident) {
+        lim->incident_changed = true;
+        lim->incident_mark    = lim_log_mark(lim->log);
+    }
     svc_poke(lim->svc);
     if (!incident && lim_decides(lim) && lim_gate_state(lim->gate, name, lim_time(lim), &s))
         log_info("upstream changed", KV("upstream", name), KV("to", permit_mode_word(s.mode)),

@@ -72,7 +72,8 @@ static struct ask *ask_of(const struct lim_wait *w)
     return (struct ask *)(uintptr_t)LIST_OWNER(w, struct ask, wait);
 }
 
-/* Keys that no upstream has are not counted: where browsers visit has no limits in this version. */
+/* Keys that no upstream has are not counted: where browsers visit has no limits in this
+   version. */
 static bool counts_elsewhere(const struct lim_gate *g, const struct ask *a)
 {
     for (size_t i = 0; i < a->ask.key_count; i++) {
@@ -425,7 +426,8 @@ static bool repeated(struct lim_gate *g, const struct permit_ask *ask, void *tag
         waiting->tag = tag;
         return true;
     }
-    /* An older grant is granted anew, as a call that counts again: its asker may use it only now. */
+    /* An older grant is granted anew, as a call that counts again: its asker may use it
+       only now. */
     if (!held || now - held->at_ms > LIM_GATE_REPEAT_MS)
         return false;
 

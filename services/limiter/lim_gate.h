@@ -1,10 +1,12 @@
 /*
- * lim_gate - who gets a permit now, who waits, who is told to come again.  Pure: told time and chance.
+ * lim_gate - who gets a permit now, who waits, who is told to come again.  Pure: told time
+ * and chance.
  *
- * It joins what is configured (run_upstream), what is out (lim_grant) and who waits (lim_queue).  What
- * it decides it says in two ways: records, which change its own state and must be in the grant log
- * before anything that followed from them is told; and answers.  An answer with `logged` is a grant or
- * a confirmation: it may go out only when all records so far are stored.
+ * It joins what is configured (run_upstream), what is out (lim_grant) and who waits
+ * (lim_queue).  What it decides it says in two ways: records, which change its own state and
+ * must be in the grant log before anything that followed from them is told; and answers.  An
+ * answer with `logged` is a grant or a confirmation: it may go out only when all records so
+ * far are stored.
  */
 #ifndef LIM_GATE_H
 #define LIM_GATE_H

@@ -42,7 +42,8 @@ void lim_gate_emit(struct lim_gate *g, const struct grant_record *r);
 /* Something came back at this key: somebody who waits may fit. */
 void lim_gate_freed(struct lim_gate *g, const char *name);
 
-/* lim_gate_report.c: the mode of an upstream is another; records, and incidents that begin or end. */
+/* lim_gate_report.c: the mode of an upstream is another; records, and incidents that
+   begin or end. */
 void lim_gate_report_mode(struct lim_gate *g, struct lim_gate_entry *e, uint64_t now);
 /* Permits that are over, sessions that the upstream has forgotten. */
 void lim_gate_report_due(struct lim_gate *g, uint64_t now);

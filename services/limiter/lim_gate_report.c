@@ -144,7 +144,8 @@ void lim_gate_report(struct lim_gate *g, const struct permit_report *r, uint64_t
         str_copy(session, sizeof(session), h->session->name);
     if (h && !name[0])
         str_copy(name, sizeof(name), h->parts[0].key->name);
-    /* Said also of what is not known: whoever is told "confirmed" is told by the writer of the log. */
+    /* Said also of what is not known: whoever is told "confirmed" is told by the writer
+       of the log. */
     if (r->session_closed && session[0])
         end_session(g, name, session, "closed", now);
     if (h)

@@ -1,9 +1,11 @@
 /*
- * lim_grant - what is out: the state that the grant log tells, record by record.  Pure: told the time.
+ * lim_grant - what is out: the state that the grant log tells, record by record.  Pure: told
+ * the time.
  *
- * The fold is total: any sequence of records gives a state.  The limiter that writes the log changes
- * its own state by the very records it appends, so a successor that reads them stands where it stood.
- * Time here is the log's: milliseconds of the server's wall clock, as the writer knew it.
+ * The fold is total: any sequence of records gives a state.  The limiter that writes the log
+ * changes its own state by the very records it appends, so a successor that reads them
+ * stands where it stood. Time here is the log's: milliseconds of the server's wall clock,
+ * as the writer knew it.
  */
 #ifndef LIM_GRANT_H
 #define LIM_GRANT_H
@@ -98,7 +100,8 @@ void lim_grant_write_mode(const struct lim_key *key, uint64_t now, struct grant_
 void lim_grant_write_incident(const struct lim_key *key, enum lim_incident_kind kind,
                               uint64_t now, struct grant_record *ret);
 
-/* No instant in it is later than now (a clock that was set back must not close anything for hours). */
+/* No instant in it is later than now (a clock that was set back must not close anything
+   for hours). */
 void lim_grant_clamp(struct lim_grants *all, uint64_t now);
 
 struct lim_key *lim_grant_key(struct lim_grants *all,

@@ -1,5 +1,6 @@
 /*
- * lim_limit - what an ask meets at one upstream, as configured and as it stands.  Pure: told the time.
+ * lim_limit - what an ask meets at one upstream, as configured and as it stands.  Pure: told
+ * the time.
  */
 #ifndef LIM_LIMIT_H
 #define LIM_LIMIT_H

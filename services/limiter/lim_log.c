@@ -205,9 +205,9 @@ static struct err lose(struct lim_log *log, const char *why)
 /* ---- folding ----------------------------------------------------------------------- */
 
 /*
- * A record's time is when it was decided; it was stored a little later, and perhaps our clock is
- * behind that of who wrote it.  Taken as decided that much later it errs on the careful side: rates
- * are fuller, permits and sessions live longer.
+ * A record's time is when it was decided; it was stored a little later, and perhaps our
+ * clock is behind that of who wrote it.  Taken as decided that much later it errs on the
+ * careful side: rates are fuller, permits and sessions live longer.
  */
 static void fold_batch(struct lim_log *log, const struct grant_record *records, size_t count,
                        uint64_t late_ms)
@@ -518,7 +518,8 @@ static void take_record(void *self, const struct grant_record *r)
     batch_add(b, r);
 }
 
-/* The state of now, with what waits in the queue: appended again behind it, that changes nothing. */
+/* The state of now, with what waits in the queue: appended again behind it, that changes
+   nothing. */
 static void take_snapshot(struct lim_log *log)
 {
     struct taking t = {.log = log};

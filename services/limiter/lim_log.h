@@ -1,16 +1,18 @@
 /*
- * lim_log - the grant log of one shard, as one leader reads and writes it: sluice.grants.<shard>.
+ * lim_log - the grant log of one shard, as one leader reads and writes it:
+ * sluice.grants.<shard>.
  *
- * Reading ends with an empty batch that this leader appends, expecting the last it read: from then on
- * whatever an older leader still appends is refused, and the server's time of that batch sets our
- * clock.  All times in the log are that clock: the server's wall time, by our boot clock since.
+ * Reading ends with an empty batch that this leader appends, expecting the last it read:
+ * from then on whatever an older leader still appends is refused, and the server's time of
+ * that batch sets our clock.  All times in the log are that clock: the server's wall time,
+ * by our boot clock since.
  *
- * Writing is one append at a time, each expecting the one before: what comes meanwhile is the next
- * batch.  Refused: another leads, and this log is dead.  No answer: the same is sent again, and if
- * it is refused then, it is read back.
+ * Writing is one append at a time, each expecting the one before: what comes meanwhile is
+ * the next batch.  Refused: another leads, and this log is dead.  No answer: the same is sent
+ * again, and if it is refused then, it is read back.
  *
- * Snapshots replace what was before them: one message by rollup; one that is too large for that in
- * parts, after whose last the older is purged.
+ * Snapshots replace what was before them: one message by rollup; one that is too large for
+ * that in parts, after whose last the older is purged.
  */
 #ifndef LIM_LOG_H
 #define LIM_LOG_H

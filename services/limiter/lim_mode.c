@@ -185,7 +185,8 @@ static bool heard_rate(struct lim_mode *m, const struct lim_mode_limits *l,
     return false;
 }
 
-/* The probe came to nothing: it was not sent, or failed by its own fault; another may try at once. */
+/* The probe came to nothing: it was not sent, or failed by its own fault; another may
+   try at once. */
 static bool heard_nothing(struct lim_mode *m, const struct lim_mode_result *r)
 {
     if (r->probe) {

@@ -1,14 +1,15 @@
 /*
- * lim_mode - whether an upstream may be called at all: one machine.  Pure: told the time and chance.
+ * lim_mode - whether an upstream may be called at all: one machine.  Pure: told the time and
+ * chance.
  *
  *     open --5xx, time-out, 429 of concurrency--> slowed --it answers--> open
  *     open, slowed, ramp --429, 402 with Retry-After--> closed until T --> open or slowed
  *     open, slowed, ramp --N failures in a row--> closed until T, then one probe --> slowed
  *     any --402--> limited --a probe succeeds, the operator resumes--> ramp --> open
  *
- * What a record of the grant log holds of it survives a take-over: the mode, since and until when,
- * why, the window.  What is counted between two changes (failures in a row, growth of the window) is
- * begun anew by a successor, on the careful side.
+ * What a record of the grant log holds of it survives a take-over: the mode, since and
+ * until when, why, the window.  What is counted between two changes (failures in a row,
+ * growth of the window) is begun anew by a successor, on the careful side.
  */
 #ifndef LIM_MODE_H
 #define LIM_MODE_H
@@ -77,7 +78,8 @@ enum lim_pass lim_mode_pass(const struct lim_mode *m, const struct lim_mode_limi
 /* It goes as the probe.  The next is not before an interval has passed. */
 void lim_mode_probe(struct lim_mode *m, const char *id, uint64_t now);
 
-/* Part of the rate that may be used, 0 to 1; calls that may be out (UINT32_MAX: not limited). */
+/* Part of the rate that may be used, 0 to 1; calls that may be out (UINT32_MAX: not
+   limited). */
 double lim_mode_factor(const struct lim_mode *m, const struct lim_mode_limits *l, uint64_t now);
 uint32_t lim_mode_room(const struct lim_mode *m, const struct lim_mode_limits *l, uint64_t now);
 

@@ -1,6 +1,6 @@
 /*
- * What comes in: permits asked for and returned, operators' questions, the upstreams' configuration.
- * Every limiter hears all of it; the leader answers.
+ * What comes in: permits asked for and returned, operators' questions, the upstreams'
+ * configuration. Every limiter hears all of it; the leader answers.
  */
 #include <string.h>
 
@@ -116,9 +116,10 @@ static void forget_heard(struct lim *lim)
 }
 
 /*
- * A report is said once.  If its leader died before it was stored, the permit would stay taken for
- * the whole lifetime of a call; so who may lead next remembers what was said of late.  Said again it
- * changes nothing; what it says of a session is left out, since that is repeated until confirmed.
+ * A report is said once.  If its leader died before it was stored, the permit would stay
+ * taken for the whole lifetime of a call; so who may lead next remembers what was said of
+ * late.  Said again it changes nothing; what it says of a session is left out, since that is
+ * repeated until confirmed.
  */
 static void keep_heard(struct lim *lim, const struct bus_msg *msg)
 {

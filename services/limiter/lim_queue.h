@@ -1,10 +1,10 @@
 /*
  * lim_queue - who waits for a permit of one upstream, and who is next.  Pure.
  *
- * Closes go first, in their order.  Then lanes by their shares (realtime 70, standard 25, bulk 5: the
- * share of each is its floor, and what others leave is anybody's); in a lane tenants in turn, one
- * permit each; of a tenant in their order, except that one that needs a session to be free lets
- * those pass that do not.
+ * Closes go first, in their order.  Then lanes by their shares (realtime 70, standard 25,
+ * bulk 5: the share of each is its floor, and what others leave is anybody's); in a lane
+ * tenants in turn, one permit each; of a tenant in their order, except that one that needs
+ * a session to be free lets those pass that do not.
  */
 #ifndef LIM_QUEUE_H
 #define LIM_QUEUE_H

@@ -3,7 +3,8 @@
 #define NS_PER_S 1e9
 /* A rate of one in twelve days: what a factor of 0 comes to. */
 #define INTERVAL_MAX_NS UINT64_C(1000000000000000)
-/* Times are nanoseconds since 1970 in 64 bits: burst * interval must stay far below what is left. */
+/* Times are nanoseconds since 1970 in 64 bits: burst * interval must stay far below what
+   is left. */
 #define FULL_MAX_NS UINT64_C(1000000000000000000)
 
 struct lim_rate lim_rate_of(double per_s, uint64_t burst, double factor)

@@ -1,8 +1,9 @@
 /*
  * lim_rate - how often: GCRA as one number.  Pure: told the time.
  *
- * The bucket is the instant at which it would be empty of debt; a limiter without a timer, a float
- * or a lock.  In any one second at most per_s + burst are taken, whatever happened before.
+ * The bucket is the instant at which it would be empty of debt; a limiter without a timer,
+ * a float or a lock.  In any one second at most per_s + burst are taken, whatever happened
+ * before.
  */
 #ifndef LIM_RATE_H
 #define LIM_RATE_H
@@ -18,7 +19,8 @@ struct lim_bucket {
     uint64_t full_at_ns;
 };
 
-/* factor: 0 to 1, of the rate and of the burst; 0 is treated as "hardly any", callers refuse before. */
+/* factor: 0 to 1, of the rate and of the burst; 0 is treated as "hardly any", callers
+   refuse before. */
 struct lim_rate lim_rate_of(double per_s, uint64_t burst, double factor);
 
 /* How long until one may be taken; 0: now. */

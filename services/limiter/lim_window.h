@@ -1,8 +1,9 @@
 /*
  * lim_window - how many at once, adapting: additive increase, multiplicative decrease.  Pure.
  *
- * A window is cut once for each window's worth of trouble: answers of calls that were granted before
- * the last cut say nothing about it.  One bad answer in ten is trouble; below ten calls one is.
+ * A window is cut once for each window's worth of trouble: answers of calls that were
+ * granted before the last cut say nothing about it.  One bad answer in ten is trouble; below
+ * ten calls one is.
  */
 #ifndef LIM_WINDOW_H
 #define LIM_WINDOW_H
@@ -23,7 +24,8 @@ struct lim_window_limits {
     uint32_t in_flight; /* as configured; 0: not limited */
 };
 
-/* A bad answer of a call granted at `granted_ms`, while `in_flight` were out.  True: it was cut. */
+/* A bad answer of a call granted at `granted_ms`, while `in_flight` were out.  True: it
+   was cut. */
 bool lim_window_bad(struct lim_window *w, const struct lim_window_limits *l, uint32_t in_flight,
                     uint64_t granted_ms, uint64_t now_ms);
 /* A good one.  True: it reached its ceiling and is gone. */
