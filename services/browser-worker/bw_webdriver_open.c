@@ -34,10 +34,7 @@ static struct json *arguments(const struct bw_call *c)
         "--headless=new", "--disable-gpu", "--disable-dev-shm-usage", /* small in containers */
         "--no-first-run", "--mute-audio", "--disable-quic", /* UDP passes by an egress proxy */
         "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        "--disable-breakpad",
-        /* Else two helpers a browser leave its process group. */
-        "--disable-crashpad-for-testing", NULL};
-    struct json *list = json_new_array();
+        "--disable-breakpad", struct json *list = json_new_array();
     char window[64];
 
     for (const char *const *argument = ARGUMENTS; *argument; argument++)
