@@ -31,10 +31,18 @@ static int64_t side(const struct bw_call *c, const char *name, int64_t preset)
 static struct json *arguments(const struct bw_call *c)
 {
     static const char *const ARGUMENTS[] = {
-        "--headless=new", "--disable-gpu", "--disable-dev-shm-usage", /* small in containers */
-        "--no-first-run", "--mute-audio", "--disable-quic", /* UDP passes by an egress proxy */
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        "--disable-breakpad", struct json *list = json_new_array();
+        "--headless=new",
+        "--disable-gpu",
+        "--disable-dev-shm-usage", /* small in containers */
+        "--no-first-run",
+        "--mute-audio",
+        "--disable-quic", /* UDP passes by an egress proxy */
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-breakpad",
+        NULL};
+    struct json *list = json_new_array();
     char window[64];
 
     for (const char *const *argument = ARGUMENTS; *argument; argument++)

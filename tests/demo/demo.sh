@@ -33,7 +33,7 @@ caps='acme=20 globex=40 initech=2'
 declare -A orders=([acme]=130 [globex]=190 [initech]=36) scrapes=([acme]=3 [globex]=4 [initech]=1)
 in_flight=40 sessions=60 rate_most=105 # 1.2 × 75 + 15: what the upstream may see in one second (docs/operations.md)
 kill_ms=5000 refuse_ms=10000 longest_ms=120000
-keep='' break_what='' victim='' watching='' submitted=0 submitters=() elapsed_ms=0
+keep='' break_what='' victim='' watching='' submitted=0 submitters=() began=0 elapsed_ms=0 status=0
 
 configure() {
     ask sluice.admin.upstream.agents "{\"driver\":\"agent\",\"profile\":\"multion\",\"url\":\"$sim/v1/web\",\"key\":{\"env\":\"DEMO_KEY\"},
@@ -98,7 +98,7 @@ kill_worker() {
         facts >"$home/facts"
         [ "$(opens_cut "$victim" chrome)" != 0 ] || break
     done
-    kill -KILL "$pid"
+    kill -KILL "$pid" || die "worker-1 had ended by itself (its log: $logs/worker-1.log)"
     unset 'pids[worker-1]'
     start_worker worker-3
     facts | awk -F '\t' -v worker="$victim" '$3 == "LEASED" { held[$2] = $4 } $3 == "WAITING" || $3 == "END" { delete held[$2] }
@@ -126,11 +126,13 @@ refuse_for_a_while() {
 
 over() { [ -n "$killed" ] && [ -n "$refused" ] && [ "${done_runs[all]:-0}" -ge "$submitted" ]; }
 
+tell_time() { elapsed_ms=$(((${EPOCHREALTIME/[.,]/} - began) / 1000)); }
+
 play() {
-    local began killed='' refused=''
+    local killed='' refused=''
     began=${EPOCHREALTIME/[.,]/}
     until over || [ "$elapsed_ms" -ge $longest_ms ]; do
-        elapsed_ms=$(((${EPOCHREALTIME/[.,]/} - began) / 1000))
+        tell_time
         if [ -z "$killed" ] && [ $elapsed_ms -ge $kill_ms ]; then killed=1; submitted_all; kill_worker; fi
         if [ -z "$refused" ] && [ $elapsed_ms -ge $refuse_ms ]; then refused=1; refuse_for_a_while; fi
         [ -n "$killed" ] || submitted=$(cat "$home"/submits/* | grep -c run_id || true)
@@ -144,10 +146,12 @@ play() {
 # What a killed worker was just opening is closed by nobody: it expires at the upstream.
 settle() {
     local tries
-    for ((tries = 0; tries < 80; tries++)); do
+    for ((tries = 0; tries < 60; tries++)); do
+        tell_time
         look
-        [ "${seen[sim.sessions]}" != 0 ] || [ "${seen[chrome.flight]%/*}" != 0 ] || break
-        sleep 0.25
+        [ "${seen[sim.sessions]:-0}" != 0 ] || break
+        draw
+        sleep 0.4
     done
     draw last
 }
@@ -201,12 +205,16 @@ read_options() {
 }
 
 main() {
-    local program status=0
+    local program
     read_options "$@"
     set_colours
     for program in nats nats-server chromedriver chromium jq curl setpriv "$helpers/agent_sim" "$helpers/shop_server" "$bin/sluice-gateway"; do
         command -v "$program" >/dev/null || die "there is no $program. ./dev setup gets what it can; nats is built by go."
     done
+    mkdir -p "$root/build"
+    exec 8>"$root/build/.lock-demo"
+    flock -n 8 || die "another ./dev demo is at work in build/demo"
+    end_browsers # of a demo that was killed itself
     rm -rf "$home"
     mkdir -p "$logs" "$home/look" "$home/submits"
     trap stop_all EXIT
@@ -224,6 +232,7 @@ main() {
     printf '\n'
     if [ -n "$keep" ]; then
         echo "Everything is still running. Ctrl-C ends it."
+        trap 'exit $status' INT TERM
         while true; do sleep 1; done
     fi
     [ $status = 0 ] || echo "demo: it did not end as it should; build/demo has the logs, the record and the facts" >&2

@@ -7,7 +7,7 @@ declare -A pids=()
 start() {
     local name=$1
     shift
-    setpriv --pdeathsig KILL "$@" >"$logs/$name.log" 2>&1 </dev/null &
+    setpriv --pdeathsig KILL "$@" >"$logs/$name.log" 2>&1 </dev/null 8>&- &
     pids[$name]=$!
     disown # so that bash says nothing about those we kill
 }
@@ -67,10 +67,15 @@ start_all() {
 }
 
 # Chromium does not end with its chromedriver. Those that are ours keep their profile in our folder.
-browsers() { grep -lsaF -- "--user-data-dir=$home/chrome/" /proc/[0-9]*/cmdline | cut -d / -f 3; }
+end_browsers() {
+    local pid
+    for pid in $(grep -lsaF -- "--user-data-dir=$home/chrome/" /proc/[0-9]*/cmdline | cut -d / -f 3); do
+        kill -KILL "$pid" 2>/dev/null || true
+    done
+}
 
 stop_all() {
-    local name pid tries left
+    local name tries left
     for name in "${!pids[@]}"; do
         case $name in nats | chromedriver) ;; *) kill "${pids[$name]}" 2>/dev/null || true ;; esac
     done
@@ -83,6 +88,6 @@ stop_all() {
         sleep 0.05
     done
     for name in "${!pids[@]}"; do kill -KILL "${pids[$name]}" 2>/dev/null || true; done
-    for pid in $(browsers); do kill -KILL "$pid" 2>/dev/null || true; done
+    end_browsers
     pids=()
 }
