@@ -10,7 +10,7 @@ static const char *const TYPES[] = {"text", "number", "url", "html", "date", "bo
 
 /* ---- the script ------------------------------------------------------------------------------- */
 
-/* One round trip, so no reference can go stale between fields.
+/* One round trip, so no reference can go stale between fields.  A row is an array: chromedriver sorts objects.
  *
  * clean: half of a surrogate pair, or a zero, makes an answer that chromedriver or our parser cannot read.
  * number: the first one there is, with its sign also before a currency; a blank or ' only between groups of three.  What
@@ -69,8 +69,8 @@ const char bw_select_script[] =
     "catch(x){return{wrong:part+': '+clean(x.message)};}"
     "var roots=spec.row===null?[document.documentElement]:"
     "Array.prototype.slice.call(document.querySelectorAll(spec.row),0,max);"
-    "return{rows:roots.map(function(r){var o={};"
-    "spec.fields.forEach(function(f){o[f.name]=field(r,f);});return o;})};";
+    "return{rows:roots.map(function(r){"
+    "return spec.fields.map(function(f){return field(r,f);});})};";
 
 /* ---- what is asked ------------------------------------------------------------------------------ */
 
@@ -182,4 +182,24 @@ struct err bw_select_read(const struct json *select, const struct json *schema,
     else
         *ret = spec;
     return e;
+}
+
+/* ---- what came of it ------------------------------------------------------------------------------ */
+
+struct json *bw_select_rows(const struct json *spec, const struct json *rows)
+{
+    const struct json *fields = json_get(spec, "fields");
+    struct json *all          = json_new_array();
+
+    for (size_t i = 0; i < json_count(rows); i++) {
+        struct json *row = json_new_object();
+
+        for (size_t f = 0; f < json_count(fields); f++) {
+            const struct json *value = json_at(json_at(rows, i), f);
+            json_set(row, json_str(json_get(json_at(fields, f), "name")),
+                     value ? json_ref(value) : json_new_null());
+        }
+        json_add(all, row);
+    }
+    return all;
 }

@@ -15,7 +15,11 @@
 MUST_USE struct err bw_select_read(const struct json *select, const struct json *schema,
                                    struct json **ret, char *why, size_t why_size);
 
-/* The body of a function of such a spec and a greatest number of rows; it answers {"rows":[…]}, or {"wrong":"price: …"}. */
+/* The body of a function of such a spec and a greatest number of rows; it answers {"rows":[[…]…]}, in each row the
+   values of the fields, or {"wrong":"price: …"}. */
 extern const char bw_select_script[];
+
+/* The rows as objects, in the order of the fields: a new value. */
+struct json *bw_select_rows(const struct json *spec, const struct json *rows);
 
 #endif

@@ -41,7 +41,8 @@ static struct json *arguments(const struct bw_call *c)
         "--disable-component-update",
         "--disable-sync",
         "--disable-breakpad",
-        NULL};
+        NULL,
+    };
     struct json *list = json_new_array();
     char window[64];
 

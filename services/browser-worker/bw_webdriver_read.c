@@ -57,7 +57,7 @@ static void on_rows(struct bw_call *c, const struct json *value)
         return;
     }
     c->value = json_new_object();
-    json_set(c->value, "rows", json_ref(rows));
+    json_set(c->value, "rows", bw_select_rows(c->spec, rows));
     bw_webdriver_go_look(c, judge_rows);
 }
 

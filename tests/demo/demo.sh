@@ -30,7 +30,7 @@ die() { printf 'demo: %s\n' "$*" >&2; exit 1; }
 
 tenants=(acme globex initech)
 caps='acme=20 globex=40 initech=2'
-declare -A orders=([acme]=130 [globex]=190 [initech]=36) scrapes=([acme]=3 [globex]=4 [initech]=1)
+declare -A orders=([acme]=130 [globex]=190 [initech]=30) scrapes=([acme]=3 [globex]=4 [initech]=1)
 in_flight=40 sessions=60 rate_most=105 # 1.2 × 75 + 15: what the upstream may see in one second (docs/operations.md)
 kill_ms=5000 refuse_ms=10000 longest_ms=120000
 keep='' break_what='' victim='' watching='' submitted=0 submitters=() began=0 elapsed_ms=0 status=0

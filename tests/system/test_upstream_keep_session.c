@@ -14,6 +14,8 @@
 #include "support/system/upstream.h"
 #include "support/system/world.h"
 
+static const int64_t KEPT_NS = 3000000000;
+
 static void wait_done(struct world *w, const char *run)
 {
     WORLD_WAIT(w, 20000, client_status_is(w->client, "acme", run, "done"));
@@ -61,6 +63,7 @@ static void the_next_run_goes_on_in_it(void **state)
     upstream_judge(sim, &limits, 25000);
     struct upstream_record *r = upstream_read(sim);
     WORLD_MUST(w, r->sessions.count == 1 && !r->sessions.items[0].expired);
+    WORLD_MUST(w, r->sessions.items[0].to_ns >= browse_of(r, "the second")->to_ns + KEPT_NS);
     assert_string_equal(browse_of(r, "the first")->session, r->sessions.items[0].what);
     assert_string_equal(browse_of(r, "the second")->session, r->sessions.items[0].what);
     upstream_record_free(&r);

@@ -13,7 +13,7 @@
 #include "support/system/upstream.h"
 #include "support/system/world.h"
 
-enum { RUNS = 30, SESSIONS = 8, KILLS = 3, WORKERS = 2 };
+enum { RUNS = 20, SESSIONS = 8, KILLS = 3, WORKERS = 2 };
 
 static const char *const TENANTS[]         = {"acme", "globex", NULL};
 static const struct upstream_limits LIMITS = {

@@ -16,7 +16,7 @@
 #include "support/system/world.h"
 
 enum {
-    RUNS       = 230,
+    RUNS       = 155,
     ROUNDS     = 5,
     STOPS      = 2,
     MANY       = 20,

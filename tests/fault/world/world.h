@@ -401,7 +401,7 @@ static inline unsigned holder(void)
     return n;
 }
 
-static bool run_over(const char *run)
+static inline bool run_over(const char *run)
 {
     return phase_of(run) == RUN_ENDED && results(run) > 0 && !stream_has(STREAM_PENDING, false, run) &&
            !stream_has(STREAM_JOBS, true, run);
@@ -418,7 +418,7 @@ struct scenario {
     bool (*drive)(void);
     const char *status;      /* of the run's end; NULL: any */
     unsigned orders;         /* at most */
-    bool rejected;           /* it may be refused with queue_full */
+    unsigned from;           /* answers count from this stage on */
     const char *(*judge)(void); /* NULL: nothing else is wrong */
 };
 
@@ -445,7 +445,7 @@ static bool ask_over(unsigned n)
 }
 
 /* An answered submit is repeated while the answer is "nobody knows": so does a client with a key. */
-static bool drive_submit(void)
+static inline bool drive_submit(void)
 {
     unsigned last = world.ask_count;
 
@@ -455,7 +455,7 @@ static bool drive_submit(void)
     }
     if (!ask_over(last - 1))
         return false;
-    if (!answered_ok(last - 1) && !says(last - 1, "queue_full") && last < 8) {
+    if (!answered_ok(last - 1) && last < 8) {
         (void)ask("submit", playing->submit);
         return false;
     }
@@ -493,6 +493,8 @@ static void judge_run(const char *run)
         complain("a refused run ran");
     if (f.phase == RUN_ENDED && playing->status && !str_equal(run_status_word(f.end.status), playing->status))
         complain(mem_printf("it ended %s: %s %s", run_status_word(f.end.status), f.end.code, f.end.detail));
+    if (f.phase == RUN_ENDED && f.cancelled && f.end.status != STATUS_CANCELLED && f.end.status != STATUS_INDETERMINATE)
+        complain("CANCEL stood before END, and it was not cancelled");
     if (results(run) != (f.phase == RUN_ENDED))
         complain(results(run) ? "more than one result" : "an ended run without a result");
     if (stream_has(STREAM_PENDING, false, run) || stream_has(STREAM_JOBS, true, run))
@@ -528,9 +530,13 @@ static unsigned play(const struct scenario *s, struct fake_hurt hurt)
         run_id_for(TENANT, s->key, clk_wall_ms(), world.run);
     if (s->prepare)
         s->prepare();
-    fake_count(hurt);
+    bool counting = false;
     for (uint64_t ms = 0; ms < OVER_MS && !over; ms += ms < FINE_MS ? 100 : COARSE_MS) {
         over = s->drive();
+        if (!counting && world.stage >= s->from) {
+            counting = true;
+            fake_count(hurt);
+        }
         fake_advance(ms < FINE_MS ? 100 : COARSE_MS);
         if (ms == FINE_MS)
             fake_step(COARSE_MS);

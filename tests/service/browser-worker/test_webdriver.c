@@ -365,10 +365,10 @@ static void a_missing_element_is_named_and_pictured(void **state)
         "late\",\"actions\":[{\"click\":{\"css\":\"#hidden\",\"timeout\":\"400ms\"}}]}");
     assert_failed(&t, CALL_FAILED, "element_missing", "\"#hidden\" is there and not visible");
     asked_free(&t);
-    t = rig_ask(
-        &rig, BROWSE(0),
-        "{\"url\":\"SHOP/"
-        "covered\",\"actions\":[{\"click\":{\"css\":\"#pay\",\"timeout\":\"400ms\"}}]}");
+    t = rig_ask(&rig, BROWSE(0),
+                "{\"url\":\"SHOP/"
+                "covered?for=60000\",\"actions\":[{\"click\":{\"css\":\"#pay\",\"timeout\":"
+                "\"400ms\"}}]}");
     assert_failed(&t, CALL_FAILED, "element_missing", "\"#pay\" is there and cannot be used");
     asked_free(&t);
 }
@@ -452,7 +452,7 @@ static void an_unsafe_step_that_fails_before_it_acts_did_certainly_nothing(void 
 static void an_unsafe_click_that_never_came_through_did_certainly_nothing(void **state)
 {
     (void)state;
-    rig_browse(&rig, "{\"actions\":[{\"go\":{\"url\":\"SHOP/covered\"}}]}");
+    rig_browse(&rig, "{\"actions\":[{\"go\":{\"url\":\"SHOP/covered?for=60000\"}}]}");
     struct asked t =
         rig_ask(&rig, BROWSE(.effect = EFFECT_UNSAFE),
                 "{\"actions\":[{\"click\":{\"css\":\"#pay\",\"timeout\":\"300ms\"}}]}");

@@ -254,19 +254,22 @@ static inline void rig_driver_start(struct rig *r)
     rig_driver_start_as(r, false);
 }
 
-/* Of the browsers; profiles are named so by chromedriver. */
 static inline unsigned rig_browsers(struct rig *r)
 {
     return rig_order(r, 'n', NULL);
 }
 
+/* chromedriver makes two folders for a browser; in one of them it has its profile. */
 static inline unsigned rig_profiles(const struct rig *r)
 {
     DIR *folder    = opendir(r->folder);
     unsigned count = 0;
+    char path[512];
 
-    for (struct dirent *d; folder && (d = readdir(folder));)
-        count += strstr(d->d_name, "scoped_dir") != NULL;
+    for (struct dirent *d; folder && (d = readdir(folder));) {
+        str_format(path, sizeof path, "%s/%s/Default", r->folder, d->d_name);
+        count += strstr(d->d_name, "scoped_dir") && access(path, F_OK) == 0;
+    }
     if (folder)
         closedir(folder);
     return count;

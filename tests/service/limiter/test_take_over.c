@@ -12,7 +12,15 @@
  * record of it was a limit exceeded.
  */
 
-enum { ASKERS = 60, PER_S = 400, BURST = 40, IN_FLIGHT = 20, SESSIONS = 6, KILLS = 5 };
+enum {
+    ASKERS      = 60,
+    PER_S       = 400,
+    BURST       = 40,
+    IN_FLIGHT   = 20,
+    SESSIONS    = 6,
+    KILLS       = 5,
+    PATIENCE_MS = 40000
+};
 
 #define UPSTREAM \
     "{\"driver\":\"agent\",\"url\":\"http://" \
@@ -46,11 +54,12 @@ static unsigned roll(struct load *l, unsigned below)
     return (l->dice >> 16) % below;
 }
 
+/* A report that nobody heard costs its permit for the lifetime and ten seconds. */
 static void send_ask(struct load *l, unsigned n)
 {
     struct asker *a       = &l->askers[n];
     struct permit_ask ask = {
-        .lane = (enum lane)(n % LANES), .key_count = 1, .wait_ms = 2000, .lifetime_ms = 600000};
+        .lane = (enum lane)(n % LANES), .key_count = 1, .wait_ms = 2000, .lifetime_ms = 3000};
     struct permit_key *k = &ask.keys[0];
     char reply[64];
 
@@ -169,6 +178,14 @@ static void run(struct load *l, uint64_t ms)
     }
 }
 
+/* On a machine that does other things, too, it takes its time. */
+static void run_until_granted(struct load *l, uint64_t granted)
+{
+    for (uint64_t until = now_ms() + PATIENCE_MS; now_ms() < until && l->granted < granted;)
+        run(l, 250);
+    assert_true(l->granted >= granted);
+}
+
 static void listen_to(struct load *l)
 {
     judge_follow(&l->judge, l->ear);
@@ -258,9 +275,7 @@ static void a_killed_leader_leaves_no_limit_exceeded(void **state)
             kills++;
             world_limiter(&l.world, leader, NULL);
         }
-        for (int n = 0; n < 40 && l.granted < until; n++)
-            run(&l, 250);
-        assert_true(l.granted >= until); /* somebody answers again */
+        run_until_granted(&l, until); /* somebody answers again */
     }
     run(&l, 1000);
     assert_int_equal(kills, KILLS);
@@ -283,7 +298,7 @@ static void a_frozen_leader_that_goes_on_changes_nothing(void **state)
         assert_true(leader >= 0);
         world_kill(&l.world.limiters[leader], SIGSTOP);
         run(&l, 4000);
-        assert_true(l.granted > before); /* another answers */
+        run_until_granted(&l, before + 300); /* another answers */
         world_kill(&l.world.limiters[leader], SIGCONT);
         run(&l, 2000);
     }
@@ -309,11 +324,10 @@ static void an_append_of_another_deposes(void **state)
         other.epoch++;
         wire_write_grant_batch(&other, &body);
         nc_pub(l.nc, "sluice.grants.0", NULL, body.at, body.len);
-        run(&l, 4000);
-        assert_true(l.granted > before);
+        run_until_granted(&l, before + 300);
     }
     buf_deinit(&body);
-    assert_int_equal(world_logged(&l.world, "append refused"), 3);
+    assert_true(world_logged(&l.world, "append refused") >= 3);
     end(&l);
 }
 
@@ -340,16 +354,14 @@ static void a_restarted_server_leaves_no_limit_exceeded(void **state)
         for (unsigned n = 0; n < ASKERS; n++)
             if (l.askers[n].last.id[0]) /* said once, perhaps to a dead server */
                 send_report(&l, n);
-        for (int n = 0; n < 60 && l.granted < before + 300; n++)
-            run(&l, 250);
-        assert_true(l.granted >= before + 300);
+        run_until_granted(&l, before + 300);
     }
     end(&l);
 }
 
 /* ---- a state that is too large for one message ------------------------------------- */
 
-enum { MANY = 9000, CHURN = 2600 };
+enum { MANY = 9000, CHURN = 40000 };
 
 static void take_many(struct nc *nc, struct buf *body)
 {
@@ -379,19 +391,58 @@ static void take_many(struct nc *nc, struct buf *body)
     assert_int_equal(granted, MANY);
 }
 
-/* One permit after the other, each in a batch of its own. */
-static void churn(struct nc *nc)
+static void ask_once(struct nc *nc, struct buf *body, int n)
 {
-    char answer[1024], text[128];
+    struct permit_ask ask = {
+        .lane = LANE_STANDARD, .key_count = 1, .wait_ms = 9000, .tenant = "t"};
 
-    for (int n = 0; n < CHURN; n++) {
-        assert_true(nc_ask(nc, "sluice.permit.up", "{}", answer, sizeof(answer)));
-        const char *id = strstr(answer, "\"id\":\"");
+    snprintf(ask.keys[0].name, sizeof(ask.keys[0].name), "up");
+    ask.keys[0].in_flight = true;
+    id_new(1000000 + n, ask.id);
+    buf_clear(body);
+    wire_write_permit_ask(&ask, body);
+    nc_pub(nc, "sluice.permit.up", "_INBOX.churn", body->at, body->len);
+}
 
-        assert_non_null(id);
-        snprintf(text, sizeof(text), "{\"return\":\"%.26s\"}", id + 6);
-        assert_true(nc_ask(nc, "sluice.permit.up", text, answer, sizeof(answer)));
+/* Permits that come and go: more than a snapshot is put off for. */
+static void churn(struct nc *nc, struct buf *body)
+{
+    struct permit_report r = {.status = 200, .call_class = CALL_OK, .name = "up"};
+    struct permit_grant g;
+    struct nc_msg m;
+    int asked = 0, granted = 0;
+
+    nc_sub(nc, "_INBOX.churn", 10);
+    while (asked < 200)
+        ask_once(nc, body, asked++);
+    while (granted < CHURN) {
+        if (!nc_next(nc, PATIENCE_MS, &m))
+            fail_now("nobody answers");
+        if (m.sid != 10)
+            continue;
+        assert_false(failed(wire_read_permit_grant(&g, bytes_of(m.body, m.len))) || !g.ok);
+        granted++;
+        snprintf(r.id, sizeof(r.id), "%s", g.id);
+        buf_clear(body);
+        wire_write_permit_report(&r, body);
+        nc_pub(nc, "sluice.permit.up", granted == CHURN ? "_INBOX.last" : NULL, body->at,
+               body->len);
+        if (asked < CHURN)
+            ask_once(nc, body, asked++);
     }
+}
+
+/* All that was given back is in the log when nothing but the many is out. */
+static void wait_for_many(struct nc *nc)
+{
+    char answer[8192] = "";
+
+    for (uint64_t until = now_ms() + PATIENCE_MS; now_ms() < until; usleep(50000))
+        if (nc_ask(nc, "sluice.admin.upstream.up", "", answer, sizeof(answer)) &&
+            strstr(answer, "\"in_flight\":{\"limit\":100000,\"used\":9000}") &&
+            strstr(answer, "\"sessions\":{\"limit\":100000,\"used\":9000}"))
+            return;
+    fail_msg("%s", answer);
 }
 
 static void a_large_state_is_kept_in_parts(void **state)
@@ -410,19 +461,18 @@ static void a_large_state_is_kept_in_parts(void **state)
                             "{\"driver\":\"agent\",\"url\":\"http://127.0.0.1:1\","
                             "\"in_flight\":100000,\"sessions\":100000}"));
     take_many(nc, &body);
-    churn(nc);
+    churn(nc, &body);
+    wait_for_many(nc);
     assert_true(nc_ask(nc, "$JS.API.STREAM.INFO.SLUICE_GRANTS", "", answer, sizeof(answer)));
-    const char *messages = strstr(answer, "\"messages\":");
+    const char *bytes = strstr(answer, "\"bytes\":");
 
-    assert_non_null(messages);
-    assert_true(atoi(messages + 11) < 2 * CHURN); /* what the snapshot replaced is gone */
+    assert_non_null(bytes);
+    assert_true(atoi(bytes + 8) <
+                8000000); /* some 12 MB were written: what is replaced is gone */
     for (int turn = 0; turn < 2; turn++) {
         world_kill(&w.limiters[0], SIGKILL);
         world_limiter(&w, 0, NULL);
-        assert_true(world_ready(nc, "up", ""));
-        assert_true(nc_ask(nc, "sluice.admin.upstream.up", "", answer, sizeof(answer)));
-        assert_non_null(strstr(answer, "\"in_flight\":{\"limit\":100000,\"used\":9000}"));
-        assert_non_null(strstr(answer, "\"sessions\":{\"limit\":100000,\"used\":9000}"));
+        wait_for_many(nc);
     }
     nc_close(nc);
     buf_deinit(&body);

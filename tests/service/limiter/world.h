@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -320,6 +321,7 @@ static inline pid_t spawn(const char *program, char *const argv[], char *const e
 
     dup2(fd, 1);
     dup2(fd, 2);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that aborts leaves nobody behind */
     if (getppid() != parent)
         _exit(1);
     execve(program, argv, env);
@@ -380,7 +382,7 @@ static inline void world_limiter(struct world *w, int n, const char *const *more
     snprintf(log, sizeof(log), "%s/limiter-%d.log", w->dir, ++w->logs);
     env[count++] = url;
     env[count++] = (char *)"SLUICE_HTTP=off";
-    env[count++] = (char *)"SLUICE_LEADER_TTL=1s";
+    env[count++] = (char *)"SLUICE_LEADER_TTL=2s";
     for (; more && *more; more++)
         env[count++] = (char *)*more;
     env[count]     = NULL;

@@ -24,8 +24,7 @@ static struct json *parse(const char *text)
 static void assert_spec(const char *select, const char *schema, const char *spec)
 {
     AUTO(json_free)
-    struct json *s     = parse(select),
-                *types = parse(schema), *wanted = parse(spec), *got = NULL;
+    struct json *s = parse(select), *types = parse(schema), *wanted = parse(spec), *got = NULL;
     char why[160] = "";
     struct buf text;
 
@@ -120,6 +119,24 @@ static void what_css_cannot_give_is_refused(void **state)
                    "select.a: an array needs css, for its elements");
 }
 
+static void rows_are_objects_in_the_order_of_the_select(void **state)
+{
+    (void)state;
+    AUTO(json_free)
+    struct json *select = parse("{\"z\":\"a\",\"b\":\"c\"}"),
+                *values = parse("[[\"1\",2],[null],7]"), *spec = NULL;
+    char why[160];
+    struct buf text;
+
+    assert_false(failed(bw_select_read(select, NULL, &spec, why, sizeof why)));
+    AUTO(json_free) struct json *rows = bw_select_rows(spec, values);
+    buf_init(&text, 4096);
+    json_print(rows, &text);
+    assert_string_equal(
+        text.at, "[{\"z\":\"1\",\"b\":2},{\"z\":null,\"b\":null},{\"z\":null,\"b\":null}]");
+    buf_deinit(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +147,7 @@ int main(void)
         cmocka_unit_test(the_schema_gives_the_type_that_is_not_said),
         cmocka_unit_test(an_array_of_the_schema_is_all_that_css_finds),
         cmocka_unit_test(what_css_cannot_give_is_refused),
+        cmocka_unit_test(rows_are_objects_in_the_order_of_the_select),
     };
     return cmocka_run_group_tests_name("bw_select", tests, NULL, NULL);
 }
