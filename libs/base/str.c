@@ -568,3 +568,18 @@ struct err str_read_hex64(const char *s, uint64_t *ret)
     *ret = n;
     return OK;
 }
+
+bool str_duration_guess(const char *s, char *ret, size_t size)
+{
+    size_t digits    = strspn(s, "0123456789");
+    const char *unit = s + digits + strspn(s + digits, " ");
+    char letter      = *unit >= 'A' && *unit <= 'Z' ? (char)(*unit + 'a' - 'A') : *unit;
+    uint64_t ms;
+
+    if (digits == 0 || !letter || !strchr("smhd", letter))
+        return false;
+    bool millis = str_starts(unit, "ms") || str_starts(unit, "milli");
+    return str_format(ret, size, "%.*s%.*s", (int)digits, s, millis ? 2 : 1,
+                      millis ? "ms" : &letter) &&
+           !failed(str_duration_ms(ret, &ms));
+}

@@ -44,6 +44,8 @@ MUST_USE struct err str_double(const char *s, double *ret);
 
 /* "90s" "5m" "24h" "250ms" "7d"; no sign, no blanks, no fractions.  REJECT else. */
 MUST_USE struct err str_duration_ms(const char *s, uint64_t *ret);
+/* What was meant by a text that is no duration ("5 min" -> "5m"): a number and a unit that begins like one; false: no idea. */
+bool str_duration_guess(const char *s, char *ret, size_t size);
 /* The shortest such text: 90000 -> "90s", 300000 -> "5m"; buffer of 24 is enough. */
 const char *str_duration_text(uint64_t ms, char *at, size_t size);
 

@@ -57,6 +57,7 @@ struct bus_nats {
     bus_inbox_burst_fn *on_burst;
     int64_t max_payload;
     unsigned losses; /* those that the loop has heard of */
+    bool refused;    /* the library lost the connection; its letter is on the way */
     unsigned known;  /* subscriptions that the library knows */
     bool connected, closed, freeing;
     char prefix[INBOX_SIZE];
@@ -381,7 +382,7 @@ static void on_lost(struct bus_nats *n)
     bool was = n->connected;
 
     n->losses++;
-    n->connected = false;
+    n->connected = n->refused = false;
     if (was && !n->freeing)
         n->on_state(n->self, false);
 }
@@ -442,7 +443,7 @@ bool bus_nats_connected(const struct bus_nats *n)
 {
     struct bus_nats *m = (struct bus_nats *)(uintptr_t)n;
 
-    return n->connected && bus_inbox_losses(&m->inbox) == n->losses;
+    return n->connected && !n->refused && bus_inbox_losses(&m->inbox) == n->losses;
 }
 
 static natsStatus send_plain(struct bus_nats *n, const struct bus_out *out, const char *reply)
@@ -493,6 +494,8 @@ struct err bus_nats_send(struct bus_nats *n, const struct bus_out *out, const ch
                        : send_plain(n, out, reply);
     if (s == NATS_OK)
         n->counts.sent++;
+    if (s == NATS_INSUFFICIENT_BUFFER)
+        n->refused = true;
     return err_nats(s, "send");
 }
 

@@ -94,11 +94,17 @@ static struct err read_duration(struct reader *r, const struct json *object, con
     if (!json_str(v))
         return invalid(r, at, field, "%s is not a duration; write \"90s\", \"5m\" or \"24h\"",
                        json_type_word(v));
-    if (failed(str_duration_ms(json_str(v), ret)))
+    if (!failed(str_duration_ms(json_str(v), ret)))
+        return OK;
+    char guess[32];
+    if (!str_duration_guess(json_str(v), guess, sizeof guess))
         return invalid(r, at, field,
                        "\"%.40s\" is not a duration; write \"90s\", \"5m\" or \"24h\"",
                        json_str(v));
-    return OK;
+    struct err e =
+        invalid(r, at, field, "\"%.40s\" is not a duration; write \"%s\"", json_str(v), guess);
+    str_copy(r->why->attempt, sizeof r->why->attempt, guess);
+    return e;
 }
 
 /* Text, or text with `${…}`; NULL if absent. */

@@ -74,11 +74,11 @@ void bw_webdriver_release(struct bw_call *c)
 
 /* ---- close, list, touch, screenshot ------------------------------------------------------------ */
 
-/* That it is not there is how it should be. */
+/* (That it is not there is how it should be, and ends the call as well.) */
 static void on_deleted(struct bw_call *c, const struct json *value)
 {
     (void)value;
-    if (*c->error && c->status != 404)
+    if (*c->error)
         bw_webdriver_end_error(c);
     else
         bw_webdriver_end_done(c, json_new_object());

@@ -65,14 +65,96 @@ static void on_used(struct bw_call *c, const struct json *value)
         bw_webdriver_end_error(c);
 }
 
+static struct json *element_list(const struct bw_call *c)
+{
+    struct json *list = json_new_array(), *element = json_new_object();
+
+    json_set(element, ELEMENT_KEY, json_new_str(c->element));
+    json_add(list, element);
+    return list;
+}
+
+/* ---- keys --------------------------------------------------------------------------------------- */
+
+static void add_key(struct json *moves, const char *key)
+{
+    static const char *const TYPES[] = {"keyDown", "keyUp"};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct json *move = json_new_object();
+        json_set(move, "type", json_new_str(TYPES[i]));
+        json_set(move, "value", json_new_str(key));
+        json_add(moves, move);
+    }
+}
+
+static size_t character_len(const char *at)
+{
+    size_t len = 1;
+
+    while (((unsigned char)at[len] & 0xc0) == 0x80)
+        len++;
+    return len;
+}
+
+static void add_text(struct json *moves, const char *text)
+{
+    char key[8];
+
+    for (size_t len; *text; text += len) {
+        len = character_len(text);
+        if (*text == '\n')
+            add_key(moves, WD_KEY_ENTER);
+        else if (*text == '\t')
+            add_key(moves, WD_KEY_TAB);
+        else if (str_copy_n(key, sizeof key, text, len))
+            add_key(moves, key);
+    }
+}
+
+static void send_keys(struct bw_call *c, const char *text, bool enter, wd_next_fn *next)
+{
+    struct json *args = json_new_object(), *sources = json_new_array(),
+                *keyboard = json_new_object(), *moves = json_new_array();
+
+    add_text(moves, text);
+    if (enter)
+        add_key(moves, WD_KEY_ENTER);
+    json_set(keyboard, "type", json_new_str("key"));
+    json_set(keyboard, "id", json_new_str("keyboard"));
+    json_set(keyboard, "actions", moves);
+    json_add(sources, keyboard);
+    json_set(args, "actions", sources);
+    bw_webdriver_send(c, WD_KEYS, args, next);
+}
+
+static void on_focused(struct bw_call *c, const struct json *value)
+{
+    if (*c->error)
+        on_used(c, value);
+    else if (json_bool(value))
+        send_keys(c, c->action.text ? c->action.text : "", c->action.enter, action_done);
+    else
+        try_again(c, "is there and takes no keys");
+}
+
+/* Keys of a keyboard, behind what is there.  W3C's own Element Send Keys would hand a file input any file of the
+   machine that the browser runs on: whoever writes the flow may have written the page too. */
 static void type(struct bw_call *c)
 {
-    const char *text          = c->action.text ? c->action.text : "";
-    AUTO(mem_free) char *keys = mem_printf("%s%s", text, c->action.enter ? "\xee\x80\x87" : "");
-    struct json *args         = json_new_object();
+    static const char SCRIPT[] = "var e=arguments[0];"
+                                 "if(e.matches(':disabled')||e.readOnly)return false;"
+                                 "if(document.activeElement!==e)e.focus();"
+                                 "if(document.activeElement!==e)return false;"
+                                 "if(e.isContentEditable){var "
+                                 "s=getSelection();s.selectAllChildren(e);s.collapseToEnd();}"
+                                 "else "
+                                 "try{e.setSelectionRange(e.value.length,e.value.length);}"
+                                 "catch(x){}" /* a number has none */
+                                 "return true;";
 
-    json_set(args, "text", json_new_str(keys));
-    bw_webdriver_send_try(c, WD_TYPE, args, on_used);
+    bw_webdriver_send_try(c, WD_FOCUS, bw_webdriver_send_script(SCRIPT, element_list(c)),
+                          on_focused);
 }
 
 static void on_cleared(struct bw_call *c, const struct json *value)
@@ -83,14 +165,7 @@ static void on_cleared(struct bw_call *c, const struct json *value)
         type(c);
 }
 
-static struct json *element_list(const struct bw_call *c)
-{
-    struct json *list = json_new_array(), *element = json_new_object();
-
-    json_set(element, ELEMENT_KEY, json_new_str(c->element));
-    json_add(list, element);
-    return list;
-}
+/* ---- lists and scrolling ---------------------------------------------------------------------- */
 
 /* "" or what stood in the way. */
 static void on_selected(struct bw_call *c, const struct json *value)
@@ -170,11 +245,21 @@ static void use(struct bw_call *c)
 
 static void look_at_candidate(struct bw_call *c);
 
+/* While a page goes and another comes there are errors of many names; to look does no harm. */
+static bool heals_while_looking(const struct bw_call *c)
+{
+    enum wd_error means = bw_webdriver_error(c->error, c->message);
+
+    return means == WD_ERROR_HEALS || means == WD_ERROR_OTHER;
+}
+
 static void on_displayed(struct bw_call *c, const struct json *value)
 {
     bool seen = value && json_bool(value);
 
-    if (seen && c->action.gone) {
+    if (*c->error && !heals_while_looking(c)) {
+        bw_webdriver_end_error(c);
+    } else if (seen && c->action.gone) {
         try_again(c, "is still there");
     } else if (seen) {
         use(c);
@@ -206,8 +291,12 @@ static void look_at_candidate(struct bw_call *c)
 
 static void on_found(struct bw_call *c, const struct json *value)
 {
+    if (*c->error && heals_while_looking(c)) {
+        try_again(c, "cannot be looked for");
+        return;
+    }
     if (*c->error) {
-        on_used(c, value);
+        bw_webdriver_end_error(c);
         return;
     }
     json_free(&c->found);
@@ -258,30 +347,6 @@ static void look_for_url(struct bw_call *c, const struct json *value)
     bw_webdriver_go_look(c, url_seen);
 }
 
-static struct json *key_move(const char *type_word, const char *key)
-{
-    struct json *move = json_new_object();
-
-    json_set(move, "type", json_new_str(type_word));
-    json_set(move, "value", json_new_str(key));
-    return move;
-}
-
-static void press(struct bw_call *c)
-{
-    struct json *args = json_new_object(), *sources = json_new_array(),
-                *keyboard = json_new_object(), *moves = json_new_array();
-
-    json_add(moves, key_move("keyDown", c->action.text));
-    json_add(moves, key_move("keyUp", c->action.text));
-    json_set(keyboard, "type", json_new_str("key"));
-    json_set(keyboard, "id", json_new_str("keyboard"));
-    json_set(keyboard, "actions", moves);
-    json_add(sources, keyboard);
-    json_set(args, "actions", sources);
-    bw_webdriver_send(c, WD_PRESS, args, action_done);
-}
-
 static void scroll_to_bottom(struct bw_call *c)
 {
     static const char SCRIPT[] = "window.scrollTo(0,document.documentElement.scrollHeight);";
@@ -306,7 +371,7 @@ static void act(struct bw_call *c, const struct json *value)
     (void)value;
     switch (c->action.act) {
     case WD_ACT_PRESS:
-        press(c);
+        send_keys(c, c->action.text, false, action_done);
         return;
     case WD_ACT_BOTTOM:
         scroll_to_bottom(c);

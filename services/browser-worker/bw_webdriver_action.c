@@ -102,11 +102,10 @@ static bool read_selector(const struct json *body, bool by_text, struct wd_actio
 
 /* ---- keys ------------------------------------------------------------------------------------------ */
 
-/* W3C WebDriver, "Keyboard actions": private code points for keys without a character. */
 static const char *const KEY_NAMES[] = {
     "Enter",     "Tab",        "Escape",    "Backspace", "Delete",   "Home",  "End", "ArrowUp",
     "ArrowDown", "ArrowRight", "ArrowLeft", "PageUp",    "PageDown", "Space", NULL};
-static const char *const KEY_CODES[] = {"\xee\x80\x87", "\xee\x80\x84",
+static const char *const KEY_CODES[] = {WD_KEY_ENTER,   WD_KEY_TAB,
                                         "\xee\x80\x8c", "\xee\x80\x83",
                                         "\xee\x80\x97", "\xee\x80\x91",
                                         "\xee\x80\x90", "\xee\x80\x93",
@@ -210,6 +209,8 @@ static struct err read_parts(const struct json *body, struct wd_action *a, char 
         return read_select(body, a, why, why_size);
     case WD_ACT_TYPE:
         a->text = json_str(json_get(body, "text"));
+        if (json_str_len(json_get(body, "text")) > WD_TEXT_MAX)
+            return refuse(why, why_size, "type takes a text of at most %d bytes", WD_TEXT_MAX);
         return read_element(body, a, why, why_size);
     case WD_ACT_WAIT:
         a->text = json_str(json_get(body, "url"));

@@ -15,7 +15,11 @@
 
 struct json;
 
-enum { WD_ACTIONS_MAX = 100, WD_ACTION_SHOTS = 5, WD_ACTION_MS = 10000 };
+/* W3C WebDriver, "Keyboard actions": private code points for keys without a character. */
+#define WD_KEY_ENTER "\xee\x80\x87"
+#define WD_KEY_TAB "\xee\x80\x84"
+
+enum { WD_ACTIONS_MAX = 100, WD_ACTION_SHOTS = 5, WD_ACTION_MS = 10000, WD_TEXT_MAX = 8192 };
 
 enum wd_act {
     WD_ACT_NONE,

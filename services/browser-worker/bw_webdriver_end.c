@@ -75,12 +75,21 @@ static void on_picture(struct bw_call *c, const struct json *value)
     answer(c);
 }
 
+/* A text of the page's that was cut between two bytes of a character. */
+static void mend_detail(struct bw_call *c)
+{
+    AUTO(json_free) struct json *mended = json_new_str(c->detail);
+
+    str_copy(c->detail, sizeof c->detail, json_str(mended));
+}
+
 static void on_place(struct bw_call *c, const struct json *value)
 {
     size_t len = strlen(c->detail);
 
     (void)value;
     str_format(c->detail + len, sizeof c->detail - len, ", at %.160s", c->url);
+    mend_detail(c);
     if (c->shot_on_failure || str_equal(c->code, problem_word(PROBLEM_ELEMENT_MISSING)))
         bw_webdriver_send(c, WD_SCREENSHOT, NULL, on_picture);
     else
@@ -124,6 +133,7 @@ void bw_webdriver_end_fail(struct bw_call *c, enum call_fate fate, const char *c
     va_start(args, format);
     (void)vsnprintf(c->detail, sizeof c->detail, format, args);
     va_end(args);
+    mend_detail(c);
     c->failing       = true;
     c->fate          = told_honestly(c, fate);
     c->code          = code;

@@ -25,8 +25,8 @@ static const struct {
     [WD_DISPLAYED]      = {"displayed", "GET", "/element/%s/displayed", false},
     [WD_CLICK]          = {"click", "POST", "/element/%s/click", true},
     [WD_CLEAR]          = {"clear", "POST", "/element/%s/clear", true},
-    [WD_TYPE]           = {"type", "POST", "/element/%s/value", true},
-    [WD_PRESS]          = {"press", "POST", "/actions", true},
+    [WD_FOCUS]          = {"focus", "POST", "/execute/sync", false},
+    [WD_KEYS]           = {"keys", "POST", "/actions", true},
     [WD_SELECT]         = {"select", "POST", "/execute/sync", true},
     [WD_SCROLL]         = {"scroll", "POST", "/execute/sync", false},
     [WD_RETRIEVE]       = {"retrieve", "POST", "/execute/sync", false},
@@ -146,15 +146,17 @@ static void post(struct bw_call *c, enum wd_command command, const struct json *
     buf_init(&body, REQUEST_MAX);
     if (has_body)
         json_print(args, &body);
+    uint64_t left                     = bw_webdriver_left_ms(c);
     const struct http_request request = {.method       = COMMANDS[command].method,
                                          .url          = url,
                                          .headers      = &TYPE,
                                          .header_count = 1,
                                          .body         = buf_bytes(&body),
-                                         .timeout_ms   = bw_webdriver_left_ms(c),
-                                         .body_max     = c->page_max,
-                                         .unsafe       = true,
-                                         .guard        = HTTP_GUARD_OPERATOR};
+                                         .timeout_ms =
+                                             left ? left : 1, /* 0 would be a mistake */
+                                         .body_max = c->page_max,
+                                         .unsafe   = true,
+                                         .guard    = HTTP_GUARD_OPERATOR};
     bool too_long                     = body.full;
     if (!too_long)
         c->sent = http_start(c->env->http, &request, on_response, c);

@@ -18,11 +18,11 @@ enum wd_command {
     WD_GO,
     WD_URL,
     WD_FIND,
-    WD_DISPLAYED, /* from here to TYPE: of c->element */
+    WD_DISPLAYED, /* of c->element, and so are CLICK and CLEAR */
     WD_CLICK,
     WD_CLEAR,
-    WD_TYPE,
-    WD_PRESS,
+    WD_FOCUS,
+    WD_KEYS,
     WD_SELECT,
     WD_SCROLL,
     WD_RETRIEVE,

@@ -360,7 +360,9 @@ void sch_mend_look(struct sch *s, struct sch_run *run)
         return;
     if (fact->started)
         sch_index_started(s->index, run, now);
-    if (fact->state == FACT_ENDED)
+    if (fact->state == FACT_ENDED && !fact->started && !run->started)
+        sch_mend_need(s, run->run, NEED_END); /* we ended it, so the result is ours, too */
+    else if (fact->state == FACT_ENDED)
         sch_index_close(s->index, run, now);
     else if (fact->cancelled && (fact->started || run->started))
         sch_index_close(s->index, run, now);

@@ -54,7 +54,7 @@ fault() { curl -sf "$sim/_sim/faults" -d "$1" >/dev/null || die "the simulator r
 
 misbehave() {
     case $break_what in
-    cap) fault '{"fault":"early_answer","endpoint":"browse","tenant":"initech","skip":2,"latency_ms":4000}' ;;
+    cap) fault '{"fault":"early_answer","endpoint":"browse","tenant":"initech","skip":2,"count":3,"latency_ms":5000}' ;;
     order) fault '{"fault":"double_act","endpoint":"browse","skip":60}' ;;
     session) fault '{"fault":"keep_open","endpoint":"close","skip":60}' ;;
     esac
@@ -136,6 +136,7 @@ play() {
         if [ -z "$killed" ] && [ $elapsed_ms -ge $kill_ms ]; then killed=1; submitted_all; kill_worker; fi
         if [ -z "$refused" ] && [ $elapsed_ms -ge $refuse_ms ]; then refused=1; refuse_for_a_while; fi
         [ -n "$killed" ] || submitted=$(cat "$home"/submits/* | grep -c run_id || true)
+        all_alive
         look
         watch_held
         draw

@@ -58,11 +58,6 @@ opens_cut() {
         END { print length(open) }' "$home/facts"
 }
 
-# taken_over WORKER: the runs that another had to go on with
-taken_over() {
-    awk -F '\t' -v worker="$1" '$3 == "LEASED" && $4 == worker { its[$2] } $4 != "" && $4 != worker && ($2 in its) { print $2 }' "$home/facts" | sort -u
-}
-
 judge_rest() {
     local waiting jobs left cut
     waiting=$(nats stream info SLUICE_PENDING --json | jq .state.messages)
@@ -89,7 +84,6 @@ judge() {
         jq -s -r -f "$here/judge.jq" --argjson runs "$(jq -R . "$home/orders" | jq -sc .)" \
             --argjson caps "$(tr ' ' '\n' <<<"$caps" | jq -R 'split("=") | {(.[0]): (.[1] | tonumber)}' | jq -sc add)" \
             --argjson limits "{\"rate\":$rate_most,\"in_flight\":$in_flight,\"sessions\":$sessions}" \
-            --argjson taken_over "$(taken_over "$victim" | jq -R . | jq -sc .)" \
             --argjson unanswered "$(opens_cut "$victim" agents)" "$home/record"
     } >"$home/verdict" || return 1
     awk -F '\t' -v green="$green" -v red="$red" -v plain="$plain" '

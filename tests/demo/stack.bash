@@ -14,6 +14,14 @@ start() {
 
 alive() { kill -0 "${pids[$1]}" 2>/dev/null; }
 
+# Nobody of the cast may leave by himself.
+all_alive() {
+    local name
+    for name in "${!pids[@]}"; do
+        alive "$name" || die "$name ended by itself: $(tail -n 1 "$logs/$name.log") (its log: $logs/$name.log)"
+    done
+}
+
 # said NAME WORDS: waits until its log has them, and prints the line
 said() {
     local tries

@@ -121,6 +121,7 @@ static void a_probe_ends_it(void **state)
 
     judge_all(w, load, 60000);
     WORLD_MUST(w, upstream_results(w, "done") == RUNS);
+    WORLD_MUST(w, upstream_workers(w) >= 2);
     upstream_judge_tries(w, 1);
     upstream_judge(sim, &LIMITS, 1000);
     size_t probes = judge_probes(sim, PROBE_NS);
@@ -155,6 +156,7 @@ static void the_operator_ends_it(void **state)
 
     judge_all(w, load, 60000);
     WORLD_MUST(w, upstream_results(w, "done") == RUNS);
+    WORLD_MUST(w, upstream_workers(w) >= 2);
     upstream_judge_tries(w, 1);
     upstream_judge(sim, &LIMITS, 1000);
     WORLD_WAIT(w, 5000, client_count(w->client, "SLUICE_ALERTS") >= 2);

@@ -67,6 +67,7 @@ static void all_wait(void **state, const char *name, const char *fault, bool dat
 
     judge_all(w, load, 60000);
     WORLD_MUST(w, upstream_results(w, "done") == RUNS);
+    WORLD_MUST(w, upstream_workers(w) >= 2);
     upstream_judge_tries(w, 1);
     upstream_judge(sim, &LIMITS, 1000);
     judge_wait(sim, date);

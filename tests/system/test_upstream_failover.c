@@ -13,7 +13,7 @@
 #include "support/system/upstream.h"
 #include "support/system/world.h"
 
-enum { DOSES = 8, STALE_MS = 1500 };
+enum { DOSES = 40, STALE_MS = 300, QUEUE_MS = 150 };
 
 static const char *const TENANTS[]         = {"acme", "globex", NULL};
 static const struct upstream_limits LIMITS = {
@@ -21,7 +21,7 @@ static const struct upstream_limits LIMITS = {
 
 static const struct load_spec BROWSES = {
     .tenants = TENANTS,
-    .runs    = 200,
+    .runs    = 150,
     .body =
         "\"flow\":{\"upstream\":\"sim\",\"steps\":["
         "{\"id\":\"open\",\"timeout\":\"4s\",\"open\":{\"url\":\"https://shop.example/@N\"}},"
@@ -100,6 +100,8 @@ static size_t freeze(struct world *w, struct ear *ear, struct proc *leader, stru
     WORLD_WAIT(w, 20000, ear_count(ear) > heard + 5);
     ear_who(ear, ear_count(ear) - 1, stale);
     proc_stop(leader);
+    for (int64_t until = clock_ms() + QUEUE_MS; clock_ms() < until;)
+        world_turn(w); /* it is to find requests in front of the news */
     take_leadership_away(w);
     WORLD_WAIT(w, 10000, proc_said_times(next, "msg=deciding") > decided);
     size_t from = ear_count(ear);

@@ -33,14 +33,18 @@ static void stored_permits_are_not_fired(void **state)
     upstream_put(sim,
                  "\"rate\":{\"per_s\":10,\"burst\":2},\"in_flight\":30,\"timeout\":\"4s\"");
     struct load *load = load_start(w, &READS);
-    WORLD_WAIT(w, 15000, upstream_now(sim, "calls") >= 25);
+    WORLD_WAIT(w, 15000, upstream_now(sim, "calls") >= 5);
     proc_stop(frozen);
+    size_t held = upstream_least_held(w);
+    print_message("%zu runs were waiting for a permit in the stopped worker, or more\n", held);
+    WORLD_MUST(w, held >= LIMITS.per_s + LIMITS.burst); /* else it has nothing to fire */
     int64_t until = clock_ms() + STOPPED_MS;
     WORLD_WAIT(w, 2 * STOPPED_MS, clock_ms() >= until);
     int64_t before = upstream_now(sim, "calls");
     proc_continue(frozen);
 
     judge_all(w, load, 60000);
+    WORLD_MUST(w, upstream_workers(w) == 2);
     WORLD_MUST(w, before < RUNS); /* else nobody was left who could have fired */
     WORLD_MUST(w, upstream_results(w, "done") == RUNS);
     upstream_judge(sim, &LIMITS, 1000);

@@ -1,4 +1,4 @@
-/* Sessions and orders: permits, INTENT and OUTCOME, takeover, drain; an order is given at most once. */
+/* Sessions and orders: permits, INTENT and OUTCOME, drain, a session that is kept; an order is given at most once. */
 #include "world.h"
 
 #define OPEN "{\"id\":\"o\",\"open\":{\"url\":\"https://shop.example\"}},"
@@ -17,67 +17,9 @@ static void an_order_is_given_once(void **state)
     torture(&s);
 }
 
-/* The worker that is about to hear of the order is gone. */
-static bool drive_kill(void)
-{
-    bool submitted = drive_submit();
-
-    if (submitted && world.stage == 0 && world.orders == 1 && holder() < WORKERS) {
-        worker_down(holder());
-        next_stage();
-    }
-    return submitted && run_over(world.run);
-}
-
 static void long_calls(void)
 {
     world.call_ms = 3000;
-}
-
-static void an_order_of_a_dead_worker_is_not_repeated(void **state)
-{
-    static const struct scenario s = {.name    = "dead worker",
-                                      .submit  = FLOW(ON_SIM, OPEN ORDER),
-                                      .key     = "k",
-                                      .prepare = long_calls,
-                                      .drive   = drive_kill,
-                                      .from    = 1,
-                                      .orders  = 1};
-
-    (void)state;
-    torture(&s);
-}
-
-/* It lives, and nobody hears it for half a minute; then it is back with what it knows. */
-static bool drive_cut_off(void)
-{
-    static unsigned cut;
-    bool submitted = drive_submit();
-
-    if (submitted && world.stage == 0 && world.orders == 1 && holder() < WORKERS) {
-        cut = holder();
-        fake_connect(svc_bus(world.bw_svc[cut]), false);
-        next_stage();
-    }
-    if (world.stage == 1 && fake_now() > world.at + 30000) {
-        fake_connect(svc_bus(world.bw_svc[cut]), true);
-        next_stage();
-    }
-    return world.stage != 1 && submitted && run_over(world.run);
-}
-
-static void an_unheard_worker_lands_nothing(void **state)
-{
-    static const struct scenario s = {.name    = "unheard worker",
-                                      .submit  = FLOW(ON_SIM, OPEN ORDER),
-                                      .key     = "k",
-                                      .prepare = long_calls,
-                                      .drive   = drive_cut_off,
-                                      .from    = 1,
-                                      .orders  = 1};
-
-    (void)state;
-    torture(&s);
 }
 
 /* It drains in the middle: the other goes on. */
@@ -136,8 +78,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_order_is_given_once),
-        cmocka_unit_test(an_order_of_a_dead_worker_is_not_repeated),
-        cmocka_unit_test(an_unheard_worker_lands_nothing),
         cmocka_unit_test(a_drained_worker_hands_over),
         cmocka_unit_test(a_kept_session_is_closed_in_time),
     };

@@ -413,6 +413,7 @@ struct scenario {
     const char *name;
     const char *submit; /* the request's JSON; NULL: drive does all */
     const char *key;    /* in it */
+    const char *submit2; /* another run's */
     void (*prepare)(void);
     /* Called every 100 ms; true: there is nothing more to come. */
     bool (*drive)(void);
@@ -435,7 +436,7 @@ static void complain(const char *what)
 
 static bool is_cut(void)
 {
-    return hurting.how == FAKE_CUT_BEFORE || hurting.how == FAKE_CUT_AFTER;
+    return hurting.how == FAKE_CUT_BEFORE || hurting.how == FAKE_CUT_AFTER || hurting.how == FAKE_FROZEN;
 }
 
 /* Answered, or waited for in vain: who loses the connection cannot answer, and the client asks again. */
@@ -517,6 +518,23 @@ static void judge_ops(void)
             complain(mem_printf("an op leaked: %s", BRIEF[i]));
 }
 
+/* What must hold at every moment. */
+static void judge_now(void)
+{
+    struct fake_stored m;
+    char slot[8], at[SUBJECT_SIZE];
+
+    for (size_t i = 0; fake_stored(STREAM_JOBS, ">", i, &m); i++) {
+        must(str_token(m.subject, 3, slot, sizeof slot));
+        str_format(at, sizeof at, "sluice.jobs." TENANT ".%s.*", slot);
+        if (fake_stored_count(STREAM_JOBS, at) > 1)
+            complain("two jobs in one slot");
+    }
+    if (playing->key && phase_of(world.run) == RUN_ENDED && !results(world.run) &&
+        !stream_has(STREAM_PENDING, false, world.run) && !stream_has(STREAM_JOBS, true, world.run))
+        complain("its message was acked before its result was stored");
+}
+
 /* One play.  Returns how many answers there were. */
 static unsigned play(const struct scenario *s, struct fake_hurt hurt)
 {
@@ -538,6 +556,7 @@ static unsigned play(const struct scenario *s, struct fake_hurt hurt)
             fake_count(hurt);
         }
         fake_advance(ms < FINE_MS ? 100 : COARSE_MS);
+        judge_now();
         if (ms == FINE_MS)
             fake_step(COARSE_MS);
     }
@@ -545,7 +564,8 @@ static unsigned play(const struct scenario *s, struct fake_hurt hurt)
     if (!over)
         complain("it is not over in time");
     fake_count((struct fake_hurt){.nth = 0});
-    fake_advance(hurt.how == FAKE_WELL ? 2000 : 12000); /* what was late lands; nobody minds */
+    /* What was late lands, who was stopped goes on; nobody minds. */
+    fake_advance(hurt.how == FAKE_WELL ? 2000 : hurt.how == FAKE_FROZEN ? 150000 : 12000);
     if (s->key)
         judge_run(world.run);
     const char *why = s->judge ? s->judge() : NULL;

@@ -34,7 +34,7 @@ int getaddrinfo(const char *restrict node, const char *restrict service,
         if (str_equal(NAMES[i].name, node))
             return real(NAMES[i].address, service, hints, ret);
     if (node && str_equal(node, "slow.example"))
-        sleep(2);
+        usleep(600 * 1000);
     return node && str_ends(node, ".example") ? EAI_NONAME : real(node, service, hints, ret);
 }
 
@@ -242,6 +242,38 @@ static void types_behind_what_is_there_or_clears_it(void **state)
         "{\"type\":{\"css\":\"#pass\",\"text\":\"secret\",\"enter\":true}},{\"wait\":{\"css\":"
         "\"#account\"}}]}");
     assert_says("#account", "Hello Ada");
+}
+
+static void types_what_is_no_letter_too(void **state)
+{
+    (void)state;
+    rig_browse(&rig, "{\"url\":\"SHOP/strange\",\"actions\":["
+                     "{\"type\":{\"css\":\"#note\",\"text\":"
+                     "\"A\\nb\\u00e4\\u20ac\\ud83d\\ude00 \\\"q\\\"\"}},"
+                     "{\"type\":{\"css\":\"#edit\",\"text\":\" two\"}},"
+                     "{\"type\":{\"css\":\"#number\",\"text\":\"42\",\"clear\":true}}]}");
+    AUTO(mem_free) char *rows = rig_rows(&rig, "{\"select\":{\"w\":\"#written\"}}");
+    assert_string_equal(
+        rows, "[{\"w\":\"[\\\"firstA\\\\nb\u00e4\u20ac\U0001F600 "
+              "\\\\\\\"q\\\\\\\"\\\",\\\"first two\\\",\\\"42\\\",\\\"fixed\\\",0]\"}]");
+}
+
+/* The file would be one of the browser's machine. */
+static void types_no_file_into_a_page(void **state)
+{
+    (void)state;
+    rig_browse(
+        &rig, "{\"url\":\"SHOP/strange\",\"actions\":[{\"type\":{\"css\":\"#file\",\"text\":\"/"
+              "etc/hostname\"}},"
+              "{\"type\":{\"css\":\"#edit\",\"text\":\"!\"}}]}");
+    AUTO(mem_free) char *rows = rig_rows(&rig, "{\"select\":{\"w\":\"#written\"}}");
+    assert_non_null(strstr(rows, "fixed\\\",0]"));
+
+    struct asked t = rig_ask(
+        &rig, BROWSE(0),
+        "{\"actions\":[{\"type\":{\"css\":\"#fixed\",\"text\":\"x\",\"timeout\":\"300ms\"}}]}");
+    assert_failed(&t, CALL_FAILED, "element_missing", "\"#fixed\" is there and takes no keys");
+    asked_free(&t);
 }
 
 static void presses_keys(void **state)
@@ -513,7 +545,7 @@ static void a_call_that_is_cancelled_answers_nothing(void **state)
               "{\"url\":\"http://slow.example/\",\"actions\":[{\"wait\":{\"css\":\"p\"}}]}");
     rig_turn(&rig, NULL, 100); /* in a lookup */
     bw_webdriver.cancel(&t.call);
-    rig_turn(&rig, NULL, 2500);
+    rig_turn(&rig, NULL, 900);
     assert_int_equal(t.answers, 0);
 }
 
@@ -740,8 +772,10 @@ static void a_script_that_never_ends_takes_the_step_s_time_and_no_more(void **st
     struct asked t =
         rig_ask(&rig, BROWSE(.session = session, .timeout_ms = 2000),
                 "{\"url\":\"SHOP/loop\",\"actions\":[{\"wait\":{\"css\":\"#nowhere\"}}]}");
-    assert_failed(&t, CALL_FAILED, "step_timeout", "");
-    assert_true(t.ms <= 2100);
+    /* Whether the driver gives up first or we do, the run reads the same. */
+    assert_true(t.fate == CALL_FAILED || t.fate == CALL_UNANSWERED);
+    assert_string_equal(t.code, "step_timeout");
+    assert_true(t.ms <= 2600);
     asked_free(&t);
     uint64_t before = clk_mono_ms();
     rig_close(&rig, session);
@@ -816,7 +850,7 @@ static void a_name_that_cannot_be_resolved_is_not_gone_to(void **state)
     assert_failed(&t, CALL_FAILED, "upstream_failed",
                   "slow.example cannot be resolved: no answer in the step's time");
     asked_free(&t);
-    rig_turn(&rig, NULL, 2200);
+    rig_turn(&rig, NULL, 600);
 }
 
 /* Nothing of such a place comes out: no rows, no picture, no quotation. */
@@ -931,6 +965,8 @@ int main(void)
         PROMISE(clicks_what_css_xpath_or_a_text_names),
         PROMISE(a_text_is_that_of_something_to_be_seen),
         PROMISE(types_behind_what_is_there_or_clears_it),
+        PROMISE(types_what_is_no_letter_too),
+        PROMISE(types_no_file_into_a_page),
         PROMISE(presses_keys),
         PROMISE(selects_by_value_or_by_label),
         PROMISE(waits_for_what_comes_late),

@@ -177,6 +177,7 @@ static inline void rig_keeper_kill(void)
 
 static inline void rig_keeper(const struct rig *r, int from, int to)
 {
+    pid_t driver = 0, child;
     char order, reply[64];
 
     prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -184,14 +185,15 @@ static inline void rig_keeper(const struct rig *r, int from, int to)
     while (read(from, &order, 1) == 1) {
         unsigned port = 0;
         pid_t pid     = 0;
-        while (waitpid(-1, NULL, WNOHANG) > 0)
-            ;
+        for (int status; (child = waitpid(-1, &status, WNOHANG)) > 0;)
+            if (child == driver) /* some tests mean it to */
+                dprintf(2, "keeper: chromedriver ended with status %x\n", (unsigned)status);
         if (order == 'k') /* clear everything away */
             rig_keeper_kill();
         else if (order == 'n') /* how many browser processes are there? */
             port = rig_signal_below(getpid(), "/chrom", 0);
         else
-            pid = rig_keeper_start(r, order == 'b', &port);
+            pid = driver = rig_keeper_start(r, order == 'b', &port);
         int len = snprintf(reply, sizeof reply, "%d %u\n", (int)pid, port);
         if (write(to, reply, (size_t)len) != len)
             break;
@@ -273,6 +275,12 @@ static inline unsigned rig_profiles(const struct rig *r)
     if (folder)
         closedir(folder);
     return count;
+}
+
+/* Processes of the browsers with a word in their command line get a signal. */
+static inline unsigned rig_signal(const struct rig *r, const char *word, int signal)
+{
+    return rig_signal_below(r->driver_pid, word, signal);
 }
 
 /* ---- asking -------------------------------------------------------------------------------------------- */

@@ -7,7 +7,8 @@
  * so that a scenario is the same each time.
  *
  * Torture: answers are counted from fake_count on, and the n-th can be hurt.  What counts as an answer:
- * of each call of an op (bus_wait asks nobody), each delivery of a consumer, each ack or nak on its way.
+ * of each call of an op (bus_wait asks nobody), each delivery of a consumer, each ack or nak on its way;
+ * of what goes on all the time (heartbeats, looks, leadership) the first three.
  */
 #ifndef SUPPORT_FAKE_FAKE_H
 #define SUPPORT_FAKE_FAKE_H
@@ -45,6 +46,7 @@ enum fake_how {
     FAKE_TWICE,       /* done once, answered twice; a request or a delivery comes twice */
     FAKE_CUT_BEFORE,  /* the connection breaks before it is done; it is back after 300 ms */
     FAKE_CUT_AFTER,   /* the same when it is done */
+    FAKE_FROZEN,      /* done; and whoever asked is stopped for two minutes before it hears so */
 };
 struct fake_hurt {
     unsigned nth; /* 1-based; 0: none */
@@ -64,6 +66,11 @@ const char *fake_hurt_what(void);
 void fake_spare(struct bus *bus);
 /* The connection of one bus: breaks, or is there again. */
 void fake_connect(struct bus *bus, bool connected);
+
+/* The process of this bus is stopped: it hears nothing and its time goes on. */
+void fake_freeze(struct bus *bus, uint64_t ms);
+/* What is out of a consumer is given again, to another if there is one. */
+void fake_redeliver(const char *stream, const char *consumer);
 
 /* ---- what is there ------------------------------------------------------------------------------ */
 

@@ -3,7 +3,7 @@
 #include "base/err.h"
 #include "fake_internal.h"
 
-enum { CUT_MS = 300, TURNS_MAX = 20000, EPOCH = 1000000 };
+enum { CUT_MS = 300, FROZEN_MS = 120000, TURNS_MAX = 20000, EPOCH = 1000000 };
 
 struct fake fake;
 
@@ -150,9 +150,19 @@ uint64_t fake_now(void)
     return fake.now;
 }
 
+void fake_freeze(struct bus *bus, uint64_t ms)
+{
+    bus->frozen_until = fake.now + ms;
+}
+
+bool fake_frozen(const struct bus *bus)
+{
+    return bus->frozen_until > fake.now;
+}
+
 static void burst(struct bus *bus)
 {
-    for (unsigned n = 0; n < bus->listener_count; n++)
+    for (unsigned n = 0; n < bus->listener_count && !fake_frozen(bus); n++)
         if (bus->listeners[n].on_burst)
             bus->listeners[n].on_burst(bus->listeners[n].self);
 }
@@ -581,13 +591,35 @@ static void deliver(struct bus_consumer *c, struct bus_msg *msg)
         bus_msg_free(&msg);
 }
 
+static bool takes(const struct bus_consumer *c)
+{
+    return !c->ended && c->bus->connected && !fake_frozen(c->bus) && c->room > 0;
+}
+
+/* They take turns. */
+static bool other_takes(const struct bus_consumer *mine)
+{
+    LIST_EACH(&fake.buses, b)
+    LIST_EACH(&LIST_OWNER(b, struct bus, link)->consumers, it)
+    {
+        const struct bus_consumer *c = LIST_OWNER(it, struct bus_consumer, link);
+
+        if (c->bus != mine->bus && takes(c) && str_equal(c->name, mine->name) && str_equal(c->stream, mine->stream))
+            return true;
+    }
+    return false;
+}
+
 static bool consume_on(struct bus_consumer *c)
 {
     struct fake_consumer *from = fake_consumer_find(fake_stream_find(c->stream), c->name);
-    struct bus_msg *msg = c->ended || !c->bus->connected || !from || c->room == 0 ? NULL : fake_consumer_next(from);
+    struct bus_msg *msg        = NULL;
 
+    if (from && takes(c) && (from->last != c->bus->id || !other_takes(c)))
+        msg = fake_consumer_next(from);
     if (!msg)
         return false;
+    from->last = c->bus->id;
     switch (fake_hurt_next(c->bus, "delivery", c->name, msg->subject)) {
     case FAKE_LOST_BEFORE:
     case FAKE_LOST_AFTER:
@@ -611,6 +643,9 @@ static bool consume_on(struct bus_consumer *c)
         deliver(c, again);
         return true;
     }
+    case FAKE_FROZEN:
+        fake_freeze(c->bus, FROZEN_MS); /* it has it, and looks at it when it is long another's */
+        break;
     case FAKE_WELL:
     case FAKE_REFUSED:
         break;
@@ -628,6 +663,8 @@ bool fake_pump(void)
     {
         struct bus *bus = LIST_OWNER(b, struct bus, link);
 
+        if (fake_frozen(bus))
+            continue;
         LIST_EACH_SAFE(&bus->followers, it)
         {
             if (LIST_OWNER(it, struct bus_follower, link)->ended)
@@ -661,6 +698,9 @@ static void say(struct bus *bus, const char *acks, const char *what, const char 
         return;
     case FAKE_CUT_AFTER:
         fake_cut(bus);
+        break;
+    case FAKE_FROZEN: /* on its way to the ack */
+        fake_freeze(bus, FROZEN_MS);
         break;
     case FAKE_WELL:
     case FAKE_REFUSED:

@@ -13,7 +13,7 @@
 #include "base/str.h"
 #include "fake.h"
 
-enum { FAKE_BUS_MAGIC = 0x66616b65, FAKE_LISTENERS = 16, FAKE_SUBJECT = 512, FAKE_TEXT = 128 };
+enum { FAKE_BUS_MAGIC = 0x66616b65, FAKE_LISTENERS = 16, FAKE_SUBJECT = 512, FAKE_TEXT = 128, FAKE_STANDING = 7 };
 
 struct bus {
     uint32_t magic;
@@ -22,6 +22,7 @@ struct bus {
     unsigned id;
     bool connected, freeing, spared;
     uint64_t connected_at, back_at; /* back_at: a cut connection returns then; 0: not by itself */
+    uint64_t frozen_until;
     struct list ops, subs, followers, consumers;
     struct {
         bus_state_fn *on_state;
@@ -43,7 +44,7 @@ struct fake {
     unsigned ids;
     uint32_t generation;
     struct fake_hurt hurt;
-    unsigned counted;
+    unsigned counted, standing[FAKE_STANDING];
     bool counting, hurt_done;
     char hurt_what[256];
 };
@@ -92,6 +93,7 @@ struct fake_consumer {
     char *name, *filter, *config;
     uint64_t ack_wait_ms, next_seq, seq; /* seq: of the consumer */
     struct list leases;
+    unsigned last; /* the bus that was given the last delivery */
 };
 
 bool fake_match(const char *filter, const char *subject);
@@ -125,6 +127,7 @@ unsigned fake_route(const char *subject, const char *reply, struct bytes body,
                     const struct bus_header *headers, size_t header_count);
 bool fake_pump(void); /* followers and consumers; false: nothing to deliver */
 void fake_cut(struct bus *bus);
+bool fake_frozen(const struct bus *bus);
 
 /* ---- fake_op ------------------------------------------------------------------------------------- */
 

@@ -444,6 +444,15 @@ struct bus_msg *fake_consumer_next(struct fake_consumer *c)
     return out;
 }
 
+void fake_redeliver(const char *stream, const char *consumer)
+{
+    struct fake_consumer *c = fake_consumer_find(fake_stream_find(stream), consumer);
+
+    must(c);
+    LIST_EACH(&c->leases, it)
+    LIST_OWNER(it, struct fake_lease, link)->due = fake.now;
+}
+
 void fake_ack(const char *acks, struct bytes what, const char *reply)
 {
     char stream[128], consumer[128], seq[32];

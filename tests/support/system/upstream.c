@@ -37,6 +37,7 @@ struct world *upstream_world(void **state, const char *name, unsigned workers)
 
     world_env(w, "SLUICE_REAP", "2s");
     world_env(w, "SLUICE_RAMP", "1s");
+    world_env(w, "SLUICE_SLOTS", "40");
     world_env(w, "AGENT_SIM_KEY", "key-of-a-test");
     (void)world_begin(w, "gateway");
     struct proc *scheduler = world_begin(w, "scheduler");
@@ -577,6 +578,50 @@ void upstream_judge_tries(struct world *w, unsigned most)
                        most);
     }
     record_free(&results);
+}
+
+size_t upstream_workers(struct world *w)
+{
+    struct record *journal = record_read(w, "SLUICE_JOURNAL");
+    json_t *workers        = json_object();
+
+    for (size_t i = 0; i < journal->count; i++)
+        if (is(&journal->items[i], "LEASED"))
+            json_object_set_new(workers, record_header(&journal->items[i], "Sluice-Worker"),
+                                json_true());
+    size_t count = json_object_size(workers);
+    json_decref(workers);
+    record_free(&journal);
+    return count;
+}
+
+size_t upstream_least_held(struct world *w)
+{
+    struct record *journal = record_read(w, "SLUICE_JOURNAL");
+    json_t *last = json_object(), *held = json_object(), *at;
+    const char *key;
+    size_t least = SIZE_MAX;
+
+    for (size_t i = 0; i < journal->count; i++) {
+        const struct record_item *e = &journal->items[i];
+        if (is(e, "LEASED")) /* who never was asked does not count */
+            json_object_set_new(held, record_header(e, "Sluice-Worker"), json_integer(0));
+        json_object_set_new(
+            last, record_subject(e),
+            json_string(is(e, "LEASED") ? record_header(e, "Sluice-Worker") : ""));
+    }
+    json_object_foreach(last, key, at)
+    {
+        json_t *count = json_object_get(held, json_string_value(at));
+        if (count)
+            json_integer_set(count, json_integer_value(count) + 1);
+    }
+    json_object_foreach(held, key, at) least =
+        (size_t)json_integer_value(at) < least ? (size_t)json_integer_value(at) : least;
+    json_decref(last);
+    json_decref(held);
+    record_free(&journal);
+    return least == SIZE_MAX ? 0 : least;
 }
 
 size_t upstream_results(struct world *w, const char *status)

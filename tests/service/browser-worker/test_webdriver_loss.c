@@ -1,0 +1,350 @@
+#include "bw_driver.h"
+
+#include "webdriver_rig.h"
+
+/*
+ * What dies or stops under a call: chromedriver, its browsers, a tab, an answer.  The fate that the driver tells decides
+ * whether something is done twice, so it is compared with what the shop and chromedriver themselves know.
+ */
+
+#define BROWSE(...) ((struct want){.verb = BW_BROWSE, __VA_ARGS__})
+#define SLOW_PAGE "{\"actions\":[{\"go\":{\"url\":\"SHOP/cart?delay=3000\"}}]}"
+
+static void assert_failed(const struct asked *t, enum call_fate fate, const char *code,
+                          const char *detail)
+{
+    if (t->fate != fate || !str_equal(t->code, code) || !strstr(t->detail, detail))
+        fail_msg("fate %d (not %d), %s (not %s): %s (not: %s)", t->fate, fate, t->code, code,
+                 t->detail, detail);
+}
+
+static struct asked ask_now(struct want want, const char *body, enum call_fate fate,
+                            const char *code, const char *detail)
+{
+    struct asked t = rig_ask(&rig, want, body);
+
+    assert_failed(&t, fate, code, detail);
+    return t;
+}
+
+static void ask_and_free(struct want want, const char *body, enum call_fate fate,
+                         const char *code, const char *detail)
+{
+    struct asked t = ask_now(want, body, fate, code, detail);
+
+    asked_free(&t);
+}
+
+static void open_at(const char *page, char session[256])
+{
+    AUTO(mem_free) char *body = mem_printf("{\"url\":\"SHOP%s\"}", page);
+    struct asked t            = rig_ask(&rig, (struct want){.verb = BW_OPEN}, body);
+
+    assert_int_equal(t.fate, CALL_DONE);
+    str_copy(session, 256, t.remote_id);
+    asked_free(&t);
+}
+
+static size_t count_sessions(void)
+{
+    struct asked t = rig_ask(&rig, (struct want){.verb = BW_LIST}, NULL);
+    size_t count   = json_count(t.value);
+
+    assert_int_equal(t.fate, CALL_DONE);
+    asked_free(&t);
+    return count;
+}
+
+static bool ordered(const char *key)
+{
+    AUTO(mem_free) char *all = rig_curl(&rig, "/orders");
+    AUTO(mem_free)
+    char *once = mem_printf("{\"key\":\"%s\",\"sku\":\"TS-001\",\"count\":1", key);
+    AUTO(mem_free) char *any = mem_printf("{\"key\":\"%s\"", key);
+
+    assert_true(!strstr(all, any) || strstr(all, once)); /* never twice */
+    return strstr(all, once) != NULL;
+}
+
+/* Until the shop has it, or not. */
+static bool ordered_in_time(const char *key)
+{
+    for (int i = 0; i < 100; i++) {
+        if (ordered(key))
+            return true;
+        rig_turn(&rig, NULL, 50);
+    }
+    return false;
+}
+
+/* ---- chromedriver dies ------------------------------------------------------------------------- */
+
+static void
+a_read_under_which_chromedriver_dies_is_unanswered_then_unsent_then_lost(void **state)
+{
+    (void)state;
+    char session[256];
+    struct asked t = {0};
+
+    open_at("/cart", session);
+    rig_start(&rig, &t, BROWSE(.session = session), SLOW_PAGE);
+    rig_turn(&rig, NULL, 500);
+    kill(rig.driver_pid, SIGKILL);
+    rig_wait(&rig, &t);
+    assert_failed(&t, CALL_UNANSWERED, "upstream_failed", "go: no answer");
+    assert_int_equal(t.call_class, CALL_SERVER);
+    assert_false(t.gone);
+    asked_free(&t);
+
+    t = ask_now(BROWSE(.session = session), SLOW_PAGE, CALL_NOT_SENT, "upstream_failed", "");
+    assert_int_equal(t.call_class, CALL_SERVER);
+    asked_free(&t);
+    ask_and_free((struct want){.verb = BW_CLOSE, .session = session}, NULL, CALL_NOT_SENT,
+                 "upstream_failed", "close");
+    ask_and_free((struct want){.verb = BW_OPEN}, "{}", CALL_NOT_SENT, "upstream_failed",
+                 "new session");
+
+    rig_driver_start(&rig);
+    t = ask_now(BROWSE(.session = session), SLOW_PAGE, CALL_SESSION_LOST, "session_lost",
+                "invalid session id");
+    assert_true(t.gone);
+    asked_free(&t);
+    rig_close(&rig, session);
+}
+
+static void an_order_under_which_chromedriver_dies_is_unanswered(void **state)
+{
+    (void)state;
+    char session[256];
+    struct asked t = {0};
+
+    open_at("/order?sku=TS-001&key=killed&slow=1500", session);
+    rig_start(&rig, &t, BROWSE(.session = session, .effect = EFFECT_UNSAFE),
+              "{\"actions\":[{\"click\":{\"css\":\"#place-order\"}},{\"wait\":{\"css\":\"#"
+              "thanks\"}}]}");
+    rig_turn(&rig, NULL, 700);
+    kill(rig.driver_pid, SIGKILL);
+    rig_wait(&rig, &t);
+    assert_failed(&t, CALL_UNANSWERED, "upstream_failed", "");
+    asked_free(&t);
+    assert_true(ordered_in_time("killed")); /* it had acted: what UNANSWERED is for */
+}
+
+static void an_order_without_chromedriver_is_certainly_not_placed(void **state)
+{
+    (void)state;
+    static const char ORDER[] = "{\"actions\":[{\"click\":{\"css\":\"#place-order\"}}]}";
+    char session[256];
+
+    open_at("/order?sku=TS-001&key=unsent", session);
+    kill(rig.driver_pid, SIGKILL);
+    rig_turn(&rig, NULL, 100);
+    ask_and_free(BROWSE(.session = session, .effect = EFFECT_UNSAFE), ORDER, CALL_NOT_SENT,
+                 "upstream_failed", "");
+    rig_driver_start(&rig);
+    struct asked t = ask_now(BROWSE(.session = session, .effect = EFFECT_UNSAFE), ORDER,
+                             CALL_REFUSED, "session_lost", "invalid session id");
+    assert_true(t.gone);
+    asked_free(&t);
+    assert_false(ordered("unsent"));
+}
+
+/* ---- chromedriver stops ---------------------------------------------------------------------------- */
+
+static void a_new_session_whose_answer_is_lost_is_unanswered_and_listed(void **state)
+{
+    (void)state;
+    kill(rig.driver_pid, SIGSTOP);
+    struct asked t =
+        ask_now((struct want){.verb = BW_OPEN, .timeout_ms = 700}, "{\"url\":\"SHOP/cart\"}",
+                CALL_UNANSWERED, "step_timeout", "new session: no answer in the step's time");
+    assert_int_equal(t.call_class, CALL_TIMEOUT);
+    assert_string_equal(t.remote_id, "");
+    assert_true(t.ms < 1500);
+    asked_free(&t);
+
+    kill(rig.driver_pid, SIGCONT);
+    for (int i = 0; i < 100 && count_sessions() == 0; i++)
+        rig_turn(&rig, NULL, 50);
+    t = rig_ask(&rig, (struct want){.verb = BW_LIST}, NULL);
+    assert_int_equal(json_count(t.value), 1);
+    rig_close(&rig, json_str(json_at(t.value, 0)));
+    asked_free(&t);
+    assert_int_equal(count_sessions(), 0);
+}
+
+static void a_command_that_nobody_answers_ends_with_the_step(void **state)
+{
+    (void)state;
+    char session[256];
+
+    open_at("/order?sku=TS-001&key=frozen", session);
+    kill(rig.driver_pid, SIGSTOP);
+    struct asked t = ask_now(BROWSE(.session = session, .timeout_ms = 700),
+                             "{\"actions\":[{\"wait\":{\"css\":\"#nowhere\"}}]}",
+                             CALL_UNANSWERED, "step_timeout", "");
+    assert_true(t.ms < 1500);
+    asked_free(&t);
+    kill(rig.driver_pid, SIGCONT);
+    rig_close(&rig, session);
+    assert_false(ordered("frozen"));
+}
+
+static void a_session_that_was_not_created_is_not_sent(void **state)
+{
+    (void)state;
+    rig_driver_start_as(&rig, true); /* it finds no room for a profile */
+    struct asked t = ask_now((struct want){.verb = BW_OPEN}, "{}", CALL_NOT_SENT,
+                             "upstream_failed", "no session was created: ");
+    assert_int_equal(t.call_class, CALL_SERVER);
+    assert_int_equal(t.status, 500);
+    asked_free(&t);
+    assert_int_equal(rig_browsers(&rig), 0);
+    rig_driver_start(&rig);
+}
+
+/* ---- a browser dies ------------------------------------------------------------------------------------ */
+
+static void a_browser_that_was_killed_is_a_lost_session(void **state)
+{
+    (void)state;
+    char session[256];
+
+    open_at("/cart", session);
+    assert_true(rig_signal(&rig, "/chrom", SIGKILL) > 0);
+    rig_turn(&rig, NULL, 200);
+    struct asked t =
+        ask_now(BROWSE(.session = session), SLOW_PAGE, CALL_SESSION_LOST, "session_lost", "");
+    assert_true(t.gone);
+    asked_free(&t);
+    assert_int_equal(count_sessions(), 0);
+    rig_close(&rig, session);
+}
+
+static void a_browser_that_is_killed_under_a_command_is_a_lost_session(void **state)
+{
+    (void)state;
+    char session[256];
+    struct asked t = {0};
+
+    open_at("/cart", session);
+    rig_start(&rig, &t, BROWSE(.session = session), SLOW_PAGE);
+    rig_turn(&rig, NULL, 500);
+    rig_signal(&rig, "/chrom", SIGKILL);
+    rig_wait(&rig, &t);
+    assert_failed(&t, CALL_SESSION_LOST, "session_lost", "");
+    assert_int_equal(t.call_class, CALL_CLIENT);
+    asked_free(&t);
+    rig_close(&rig, session);
+    assert_int_equal(count_sessions(), 0);
+}
+
+static void an_order_under_which_the_browser_dies_is_unanswered(void **state)
+{
+    (void)state;
+    char session[256];
+    struct asked t = {0};
+
+    open_at("/order?sku=TS-001&key=crashed&slow=1500", session);
+    rig_start(&rig, &t, BROWSE(.session = session, .effect = EFFECT_UNSAFE),
+              "{\"actions\":[{\"click\":{\"css\":\"#place-order\"}},{\"wait\":{\"css\":\"#"
+              "thanks\"}}]}");
+    rig_turn(&rig, NULL, 700);
+    rig_signal(&rig, "/chrom", SIGKILL);
+    rig_wait(&rig, &t);
+    assert_failed(&t, CALL_UNANSWERED, "session_lost", "");
+    assert_true(t.gone);
+    asked_free(&t);
+    rig_close(&rig, session);
+    assert_true(ordered_in_time("crashed"));
+}
+
+/* Its session lives, and must be closed. */
+static void a_tab_that_crashed_is_lost_and_still_to_be_closed(void **state)
+{
+    (void)state;
+    char session[256];
+
+    open_at("/cart", session);
+    rig_signal(&rig, "--type=renderer", SIGKILL);
+    rig_turn(&rig, NULL, 300);
+    struct asked t = ask_now(BROWSE(.session = session), SLOW_PAGE, CALL_SESSION_LOST,
+                             "session_lost", "tab crashed");
+    assert_false(t.gone);
+    asked_free(&t);
+    assert_int_equal(count_sessions(), 1);
+    rig_close(&rig, session);
+    assert_int_equal(count_sessions(), 0);
+}
+
+/* ---- closing ---------------------------------------------------------------------------------------------- */
+
+/* It waits behind the command, which the step's own time ends. */
+static void a_close_while_a_command_runs_is_confirmed(void **state)
+{
+    (void)state;
+    char session[256];
+    struct asked page = {0}, closed = {0};
+
+    open_at("/cart", session);
+    rig_start(&rig, &page, BROWSE(.session = session, .timeout_ms = 3000),
+              "{\"actions\":[{\"go\":{\"url\":\"SHOP/cart?delay=20000\"}}]}");
+    rig_turn(&rig, NULL, 500);
+    rig_start(&rig, &closed, (struct want){.verb = BW_CLOSE, .session = session}, NULL);
+    rig_wait(&rig, &page);
+    rig_wait(&rig, &closed);
+    assert_int_not_equal(page.fate, CALL_DONE);
+    assert_int_equal(closed.fate, CALL_DONE);
+    assert_true(closed.ms < 5000);
+    assert_int_equal(count_sessions(), 0);
+    asked_free(&page);
+    asked_free(&closed);
+}
+
+/* The worker drops a call and closes: nothing of it is left. */
+static void a_close_after_a_call_that_was_cancelled_is_confirmed(void **state)
+{
+    (void)state;
+    char session[256];
+    struct asked page = {0};
+
+    open_at("/late", session);
+    rig_start(&rig, &page, BROWSE(.session = session),
+              "{\"actions\":[{\"wait\":{\"css\":\"#nowhere\"}}]}");
+    rig_turn(&rig, NULL, 400);
+    bw_webdriver.cancel(&page.call);
+    rig_close(&rig, session);
+    assert_int_equal(page.answers, 0);
+    assert_int_equal(count_sessions(), 0);
+}
+
+/* Of a test that failed, too: every one begins with a chromedriver of its own that has no session. */
+static int begin_anew(void **state)
+{
+    (void)state;
+    kill(rig.driver_pid, SIGCONT);
+    rig_driver_start(&rig);
+    assert_int_equal(rig_browsers(&rig), 0);
+    return 0;
+}
+
+#define PROMISE(name) cmocka_unit_test_setup(name, begin_anew)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        PROMISE(a_read_under_which_chromedriver_dies_is_unanswered_then_unsent_then_lost),
+        PROMISE(an_order_under_which_chromedriver_dies_is_unanswered),
+        PROMISE(an_order_without_chromedriver_is_certainly_not_placed),
+        PROMISE(a_new_session_whose_answer_is_lost_is_unanswered_and_listed),
+        PROMISE(a_command_that_nobody_answers_ends_with_the_step),
+        PROMISE(a_session_that_was_not_created_is_not_sent),
+        PROMISE(a_browser_that_was_killed_is_a_lost_session),
+        PROMISE(a_browser_that_is_killed_under_a_command_is_a_lost_session),
+        PROMISE(an_order_under_which_the_browser_dies_is_unanswered),
+        PROMISE(a_tab_that_crashed_is_lost_and_still_to_be_closed),
+        PROMISE(a_close_while_a_command_runs_is_confirmed),
+        PROMISE(a_close_after_a_call_that_was_cancelled_is_confirmed),
+    };
+    return cmocka_run_group_tests_name("webdriver_loss", tests, rig_set_up, rig_tear_down);
+}
