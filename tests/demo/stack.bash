@@ -87,7 +87,7 @@ stop_all() {
     for name in "${!pids[@]}"; do
         case $name in nats | chromedriver) ;; *) kill "${pids[$name]}" 2>/dev/null || true ;; esac
     done
-    for ((tries = 0; tries < 60; tries++)); do
+    for ((tries = 0; tries < 30; tries++)); do
         left=''
         for name in "${!pids[@]}"; do
             case $name in nats | chromedriver) ;; *) ! alive "$name" || left+=" $name" ;; esac
