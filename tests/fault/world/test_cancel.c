@@ -18,7 +18,8 @@ static bool drive_reads(void)
         (void)ask("get", "{\"key\":\"k\"}");
         next_stage();
     }
-    if (world.stage == 1 && ask_over(world.ask_count - 1) && run_over(world.run) && fake_now() > world.at + 30000) {
+    if (world.stage == 1 && ask_over(world.ask_count - 1) && run_over(world.run) &&
+        fake_now() > world.at + 30000) {
         (void)ask("get", "{\"key\":\"k\"}");
         (void)ask("wait", "{\"key\":\"k\"}");
         next_stage();
@@ -36,8 +37,9 @@ static const char *judge_reads(void)
 
 static void reads_are_answered(void **state)
 {
-    static const struct scenario s = {.name   = "reads",
-                                      .submit = FLOW("", "{\"id\":\"s\",\"sleep\":{\"for\":\"2s\"}}"),
+    static const struct scenario s = {.name = "reads",
+                                      .submit =
+                                          FLOW("", "{\"id\":\"s\",\"sleep\":{\"for\":\"2s\"}}"),
                                       .key    = "k",
                                       .drive  = drive_reads,
                                       .from   = 1,
@@ -52,13 +54,15 @@ static void reads_are_answered(void **state)
 
 static bool drive_cancel(enum run_phase when)
 {
-    if (world.stage == 0 && drive_submit() && (phase_of(world.run) == when || phase_of(world.run) == RUN_ENDED)) {
+    if (world.stage == 0 && drive_submit() &&
+        (phase_of(world.run) == when || phase_of(world.run) == RUN_ENDED)) {
         (void)ask("cancel", "{\"key\":\"k\",\"reason\":\"no more\"}");
         next_stage();
     }
     if (world.stage != 1 || !ask_over(world.ask_count - 1))
         return false;
-    if (!says(world.ask_count - 1, "accepted") && !says(world.ask_count - 1, "run_finished") && world.ask_count < 10) {
+    if (!says(world.ask_count - 1, "accepted") && !says(world.ask_count - 1, "run_finished") &&
+        world.ask_count < 10) {
         (void)ask("cancel", "{\"key\":\"k\",\"reason\":\"no more\"}");
         return false;
     }
@@ -99,8 +103,9 @@ static void a_queued_run_is_cancelled(void **state)
 
 static void a_waiting_run_is_cancelled(void **state)
 {
-    static const struct scenario s = {.name   = "cancel waiting",
-                                      .submit = FLOW("", "{\"id\":\"s\",\"sleep\":{\"for\":\"1h\"}}"),
+    static const struct scenario s = {.name = "cancel waiting",
+                                      .submit =
+                                          FLOW("", "{\"id\":\"s\",\"sleep\":{\"for\":\"1h\"}}"),
                                       .key    = "k",
                                       .drive  = drive_cancel_waiting,
                                       .from   = 1,
@@ -114,7 +119,8 @@ static void a_leased_run_is_cancelled(void **state)
 {
     static const struct scenario s = {
         .name    = "cancel leased",
-        .submit  = FLOW("\"upstream\":\"sim\",", "{\"id\":\"o\",\"open\":{\"url\":\"https://shop.example\"}}," SET),
+        .submit  = FLOW("\"upstream\":\"sim\",",
+                        "{\"id\":\"o\",\"open\":{\"url\":\"https://shop.example\"}}," SET),
         .key     = "k",
         .prepare = long_calls,
         .drive   = drive_cancel_leased,

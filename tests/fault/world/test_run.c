@@ -30,12 +30,11 @@ static void a_run_that_sleeps_wakes(void **state)
 
 static void a_lock_is_given_back(void **state)
 {
-    static const struct scenario s = {
-        .name   = "a lock",
-        .submit = FLOW("\"lock\":\"till\",", SET),
-        .key    = "k",
-        .drive  = drive_to_end,
-        .status = "done"};
+    static const struct scenario s = {.name   = "a lock",
+                                      .submit = FLOW("\"lock\":\"till\",", SET),
+                                      .key    = "k",
+                                      .drive  = drive_to_end,
+                                      .status = "done"};
 
     (void)state;
     torture(&s);
@@ -53,10 +52,12 @@ static bool drive_two_locks(void)
         next_stage();
     }
     const char *at_work = phase_of(second) == RUN_LEASED && world.opened == 2 ? second : NULL;
-    if (at_work && fake_stored("KV_" BUCKET_LOCKS, "$KV." BUCKET_LOCKS "." TENANT ".till", 0, &m) &&
+    if (at_work &&
+        fake_stored("KV_" BUCKET_LOCKS, "$KV." BUCKET_LOCKS "." TENANT ".till", 0, &m) &&
         !memmem(m.body.at, m.body.len, at_work, ID_LEN))
         complain("the lock was taken from who holds it");
-    return world.stage == 1 && ask_over(world.ask_count - 1) && run_over(world.run) && run_over(second);
+    return world.stage == 1 && ask_over(world.ask_count - 1) && run_over(world.run) &&
+           run_over(second);
 }
 
 static void slow_calls(void)
@@ -67,9 +68,11 @@ static void slow_calls(void)
 static void a_late_clear_frees_nobody_elses_lock(void **state)
 {
     static const struct scenario s = {
-        .name    = "two locks",
-        .submit  = FLOW("\"upstream\":\"sim\",\"lock\":\"till\",", OPEN SET),
-        .submit2 = "{\"key\":\"k2\",\"upstream\":\"sim\",\"lock\":\"till\",\"flow\":{\"steps\":[" OPEN SET "]}}",
+        .name   = "two locks",
+        .submit = FLOW("\"upstream\":\"sim\",\"lock\":\"till\",", OPEN SET),
+        .submit2 =
+            "{\"key\":\"k2\",\"upstream\":\"sim\",\"lock\":\"till\",\"flow\":{\"steps\":[" OPEN
+                SET "]}}",
         .key     = "k",
         .prepare = slow_calls,
         .drive   = drive_two_locks,

@@ -7,11 +7,12 @@
 
 static void an_order_is_given_once(void **state)
 {
-    static const struct scenario s = {.name   = "order",
-                                      .submit = FLOW(ON_SIM, OPEN ORDER ",{\"id\":\"c\",\"close\":{}}"),
-                                      .key    = "k",
-                                      .drive  = drive_to_end,
-                                      .orders = 1};
+    static const struct scenario s = {
+        .name   = "order",
+        .submit = FLOW(ON_SIM, OPEN ORDER ",{\"id\":\"c\",\"close\":{}}"),
+        .key    = "k",
+        .drive  = drive_to_end,
+        .orders = 1};
 
     (void)state;
     torture(&s);
@@ -64,8 +65,9 @@ static bool drive_keep(void)
 
 static void a_kept_session_is_closed_in_time(void **state)
 {
-    static const struct scenario s = {.name   = "kept",
-                                      .submit = FLOW(ON_SIM "\"keep_session\":\"10s\",", OPEN ORDER),
+    static const struct scenario s = {.name = "kept",
+                                      .submit =
+                                          FLOW(ON_SIM "\"keep_session\":\"10s\",", OPEN ORDER),
                                       .key    = "k",
                                       .drive  = drive_keep,
                                       .orders = 1};

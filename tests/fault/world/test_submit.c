@@ -16,7 +16,9 @@ static bool drive_once(void)
     if (!ask_over(0))
         return false;
     if (!world.run[0] && answered_ok(0))
-        str_copy_n(world.run, sizeof world.run, strstr(world.asks[0].body, "\"run_id\":\"") + strlen("\"run_id\":\""), ID_LEN);
+        str_copy_n(world.run, sizeof world.run,
+                   strstr(world.asks[0].body, "\"run_id\":\"") + strlen("\"run_id\":\""),
+                   ID_LEN);
     return !world.run[0] || run_over(world.run);
 }
 
@@ -56,8 +58,11 @@ static bool drive_repeat(void)
 
 static void a_repeat_meets_the_run(void **state)
 {
-    static const struct scenario s = {
-        .name = "repeat", .submit = FLOW("", SET), .key = "k", .drive = drive_repeat, .status = "done"};
+    static const struct scenario s = {.name   = "repeat",
+                                      .submit = FLOW("", SET),
+                                      .key    = "k",
+                                      .drive  = drive_repeat,
+                                      .status = "done"};
 
     (void)state;
     torture(&s);

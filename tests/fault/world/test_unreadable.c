@@ -25,12 +25,14 @@ static bool drive_unreadable_ticket(void)
         (void)fake_store("sluice.pending.0.standard." TENANT, bytes_str("\xff no ticket"));
         next_stage();
     }
-    return fake_stored_count(STREAM_DEAD, ">") == 1 && fake_stored_count(STREAM_PENDING, ">") == 0;
+    return fake_stored_count(STREAM_DEAD, ">") == 1 &&
+           fake_stored_count(STREAM_PENDING, ">") == 0;
 }
 
 static void an_unreadable_ticket_is_put_aside(void **state)
 {
-    static const struct scenario s = {.name = "unreadable ticket", .drive = drive_unreadable_ticket};
+    static const struct scenario s = {.name  = "unreadable ticket",
+                                      .drive = drive_unreadable_ticket};
 
     (void)state;
     torture(&s);

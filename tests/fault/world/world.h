@@ -28,8 +28,8 @@
 #include "run/run_id.h"
 #include "sch.h"
 #include "sch_config.h"
-#include "support/fake/fake_clk.h"
 #include "support/fake/fake.h"
+#include "support/fake/fake_clk.h"
 #include "svc/svc.h"
 #include "wire/subject.h"
 #include "wire/wire_entry.h"
@@ -93,13 +93,15 @@ static struct err call_answer(struct bus_op *op, const struct bus_reply *reply)
 {
     struct bw_call *c = SELF(struct bw_call, DRIVER_MAGIC, op);
     char remote[16];
-    struct bw_answer a = {.fate = CALL_DONE, .status = 200, .ms = world.call_ms, .endpoint_path = "/fake"};
+    struct bw_answer a = {
+        .fate = CALL_DONE, .status = 200, .ms = world.call_ms, .endpoint_path = "/fake"};
 
     (void)reply;
     if (c->cancelled)
         return bus_op_done(op);
     snprintf(remote, sizeof remote, "r%u", c->session);
-    bool gone = c->verb != BW_OPEN && c->verb != BW_LIST && (c->session >= SESSIONS_MAX || !world.open[c->session]);
+    bool gone = c->verb != BW_OPEN && c->verb != BW_LIST &&
+                (c->session >= SESSIONS_MAX || !world.open[c->session]);
     if (c->verb == BW_OPEN) {
         a.remote_id = remote;
         a.endpoint  = "";
@@ -124,16 +126,19 @@ static struct err call_answer(struct bus_op *op, const struct bus_reply *reply)
     return bus_op_done(op);
 }
 
-static struct bw_call *driver_start(const struct bw_drivers *env, const struct bw_request *request, bw_answer_fn *fn,
+static struct bw_call *driver_start(const struct bw_drivers *env,
+                                    const struct bw_request *request, bw_answer_fn *fn,
                                     void *self)
 {
     struct bw_call *c = mem_new(struct bw_call);
 
     (void)env;
-    c->verb = request->verb;
-    c->fn   = fn;
-    c->self = self;
-    c->session = request->remote_id && request->remote_id[0] == 'r' ? (unsigned)atoi(request->remote_id + 1) : SESSIONS_MAX;
+    c->verb    = request->verb;
+    c->fn      = fn;
+    c->self    = self;
+    c->session = request->remote_id && request->remote_id[0] == 'r'
+                     ? (unsigned)atoi(request->remote_id + 1)
+                     : SESSIONS_MAX;
     if (request->verb == BW_OPEN) {
         must(world.opened < SESSIONS_MAX);
         c->session             = world.opened++;
@@ -155,7 +160,8 @@ static void driver_cancel(struct bw_call **slot)
         c->cancelled = true;
 }
 
-static struct err driver_check(enum bw_verb verb, const struct json *body, char *why, size_t why_size)
+static struct err driver_check(enum bw_verb verb, const struct json *body, char *why,
+                               size_t why_size)
 {
     (void)verb, (void)body, (void)why, (void)why_size;
     return OK;
@@ -230,8 +236,10 @@ static struct svc *service(struct svc_about *about)
 static void worker_up(unsigned n)
 {
     static struct bw_config config;
-    static struct svc_about about = {
-        .name = "sluice-browser-worker", .keys = bw_config_keys, .config = &config, .check = bw_config_check};
+    static struct svc_about about = {.name   = "sluice-browser-worker",
+                                     .keys   = bw_config_keys,
+                                     .config = &config,
+                                     .check  = bw_config_check};
 
     world.bw_svc[n] = service(&about);
     world.bw[n]     = bw_new(world.bw_svc[n], &config);
@@ -262,11 +270,16 @@ static void world_up(void)
     static struct gw_config gw_config;
     static struct sch_config sch_config;
     static struct lim_config lim_config;
-    static struct svc_about gw  = {.name = "sluice-gateway", .keys = gw_config_keys, .config = &gw_config};
-    static struct svc_about sch = {
-        .name = "sluice-scheduler", .keys = sch_config_keys, .config = &sch_config, .check = sch_config_check};
-    static struct svc_about lim = {
-        .name = "sluice-limiter", .keys = lim_config_keys, .config = &lim_config, .check = lim_config_check};
+    static struct svc_about gw = {
+        .name = "sluice-gateway", .keys = gw_config_keys, .config = &gw_config};
+    static struct svc_about sch    = {.name   = "sluice-scheduler",
+                                      .keys   = sch_config_keys,
+                                      .config = &sch_config,
+                                      .check  = sch_config_check};
+    static struct svc_about lim    = {.name   = "sluice-limiter",
+                                      .keys   = lim_config_keys,
+                                      .config = &lim_config,
+                                      .check  = lim_config_check};
     const struct bus_config client = {.name = "client"};
 
     world = (struct world){.call_ms = 40};
@@ -292,7 +305,8 @@ static void world_up(void)
         worker_up(n);
     fake_advance(UP_MS);
     put(BUCKET_UPSTREAMS, "sim",
-        "{\"driver\":\"agent\",\"profile\":\"multion\",\"url\":\"https://sim.example/v1\",\"rate\":{\"per_s\":100,"
+        "{\"driver\":\"agent\",\"profile\":\"multion\",\"url\":\"https://sim.example/"
+        "v1\",\"rate\":{\"per_s\":100,"
         "\"burst\":100},\"in_flight\":10,\"sessions\":5,\"session_idle\":\"10m\"}");
     fake_advance(UP_MS);
 }
@@ -335,7 +349,8 @@ static unsigned results(const char *run)
 {
     char subject[SUBJECT_SIZE];
 
-    return (unsigned)fake_stored_count(STREAM_RESULTS, subject_result_run(subject, TENANT, run));
+    return (unsigned)fake_stored_count(STREAM_RESULTS,
+                                       subject_result_run(subject, TENANT, run));
 }
 
 /* Folds the journal; why: what is not legal in it, NULL: nothing. */
@@ -360,8 +375,8 @@ static void read_journal(const char *run, struct run_fold *f, const char **ret_w
         e.stored_ms = m.stored_ms;
         if (ended && e.kind != ENTRY_CLOSED && !entry_is_mail(e.kind))
             *ret_why = "an entry after END";
-        if (entry_by_holder(e.kind) && e.kind != ENTRY_LEASED && e.token != token && !(e.kind == ENTRY_END && !e.token) &&
-            !(ended && e.kind == ENTRY_CLOSED))
+        if (entry_by_holder(e.kind) && e.kind != ENTRY_LEASED && e.token != token &&
+            !(e.kind == ENTRY_END && !e.token) && !(ended && e.kind == ENTRY_CLOSED))
             *ret_why = "a holder's entry without the lease";
         if (e.kind == ENTRY_LEASED)
             token = e.token;
@@ -403,23 +418,23 @@ static inline unsigned holder(void)
 
 static inline bool run_over(const char *run)
 {
-    return phase_of(run) == RUN_ENDED && results(run) > 0 && !stream_has(STREAM_PENDING, false, run) &&
-           !stream_has(STREAM_JOBS, true, run);
+    return phase_of(run) == RUN_ENDED && results(run) > 0 &&
+           !stream_has(STREAM_PENDING, false, run) && !stream_has(STREAM_JOBS, true, run);
 }
 
 /* ---- scenarios ---------------------------------------------------------------------------------------------------- */
 
 struct scenario {
     const char *name;
-    const char *submit; /* the request's JSON; NULL: drive does all */
-    const char *key;    /* in it */
+    const char *submit;  /* the request's JSON; NULL: drive does all */
+    const char *key;     /* in it */
     const char *submit2; /* another run's */
     void (*prepare)(void);
     /* Called every 100 ms; true: there is nothing more to come. */
     bool (*drive)(void);
-    const char *status;      /* of the run's end; NULL: any */
-    unsigned orders;         /* at most */
-    unsigned from;           /* answers count from this stage on */
+    const char *status;         /* of the run's end; NULL: any */
+    unsigned orders;            /* at most */
+    unsigned from;              /* answers count from this stage on */
     const char *(*judge)(void); /* NULL: nothing else is wrong */
 };
 
@@ -430,19 +445,21 @@ static unsigned failures;
 static void complain(const char *what)
 {
     failures++;
-    fprintf(stderr, "%s: %s, answer %u (%s): %s\n", playing->name, hurting.name ? hurting.name : "well", hurting.nth,
-            fake_hurt_what(), what);
+    fprintf(stderr, "%s: %s, answer %u (%s): %s\n", playing->name,
+            hurting.name ? hurting.name : "well", hurting.nth, fake_hurt_what(), what);
 }
 
 static bool is_cut(void)
 {
-    return hurting.how == FAKE_CUT_BEFORE || hurting.how == FAKE_CUT_AFTER || hurting.how == FAKE_FROZEN;
+    return hurting.how == FAKE_CUT_BEFORE || hurting.how == FAKE_CUT_AFTER ||
+           hurting.how == FAKE_FROZEN;
 }
 
 /* Answered, or waited for in vain: who loses the connection cannot answer, and the client asks again. */
 static bool ask_over(unsigned n)
 {
-    return world.asks[n].answers > 0 || (is_cut() && fake_now() > world.asks[n].asked + CLIENT_MS);
+    return world.asks[n].answers > 0 ||
+           (is_cut() && fake_now() > world.asks[n].asked + CLIENT_MS);
 }
 
 /* An answered submit is repeated while the answer is "nobody knows": so does a client with a key. */
@@ -479,7 +496,8 @@ static void judge_run(const char *run)
 
     for (unsigned n = 0; n < world.ask_count; n++) {
         if (world.asks[n].answers > 1 || (world.asks[n].answers == 0 && !is_cut()))
-            complain(world.asks[n].answers ? "a request was answered twice" : "a request was not answered");
+            complain(world.asks[n].answers ? "a request was answered twice"
+                                           : "a request was not answered");
         ok   = ok || (answered_ok(n) && says(n, "\"created\""));
         full = full || says(n, "queue_full");
     }
@@ -492,9 +510,12 @@ static void judge_run(const char *run)
         complain("an accepted run did not end");
     if (f.phase == RUN_REJECTED && f.leases > 0)
         complain("a refused run ran");
-    if (f.phase == RUN_ENDED && playing->status && !str_equal(run_status_word(f.end.status), playing->status))
-        complain(mem_printf("it ended %s: %s %s", run_status_word(f.end.status), f.end.code, f.end.detail));
-    if (f.phase == RUN_ENDED && f.cancelled && f.end.status != STATUS_CANCELLED && f.end.status != STATUS_INDETERMINATE)
+    if (f.phase == RUN_ENDED && playing->status &&
+        !str_equal(run_status_word(f.end.status), playing->status))
+        complain(mem_printf("it ended %s: %s %s", run_status_word(f.end.status), f.end.code,
+                            f.end.detail));
+    if (f.phase == RUN_ENDED && f.cancelled && f.end.status != STATUS_CANCELLED &&
+        f.end.status != STATUS_INDETERMINATE)
         complain("CANCEL stood before END, and it was not cancelled");
     if (results(run) != (f.phase == RUN_ENDED))
         complain(results(run) ? "more than one result" : "an ended run without a result");
@@ -510,8 +531,10 @@ static void judge_run(const char *run)
 
 static void judge_ops(void)
 {
-    static const char *const BRIEF[] = {"submit", "get", "wait", "cancel", "run", "beat", "unreadable", "admit", "mend", "dead",
-                                        "driver", "permit-ask", "permit-report", "tenant", "admin-upstream"};
+    static const char *const BRIEF[] = {
+        "submit", "get",        "wait",          "cancel", "run",
+        "beat",   "unreadable", "admit",         "mend",   "dead",
+        "driver", "permit-ask", "permit-report", "tenant", "admin-upstream"};
 
     for (size_t i = 0; i < sizeof BRIEF / sizeof *BRIEF; i++)
         if (fake_ops(BRIEF[i]) > 0)
@@ -531,7 +554,8 @@ static void judge_now(void)
             complain("two jobs in one slot");
     }
     if (playing->key && phase_of(world.run) == RUN_ENDED && !results(world.run) &&
-        !stream_has(STREAM_PENDING, false, world.run) && !stream_has(STREAM_JOBS, true, world.run))
+        !stream_has(STREAM_PENDING, false, world.run) &&
+        !stream_has(STREAM_JOBS, true, world.run))
         complain("its message was acked before its result was stored");
 }
 

@@ -46,7 +46,7 @@ enum fake_how {
     FAKE_TWICE,       /* done once, answered twice; a request or a delivery comes twice */
     FAKE_CUT_BEFORE,  /* the connection breaks before it is done; it is back after 300 ms */
     FAKE_CUT_AFTER,   /* the same when it is done */
-    FAKE_FROZEN,      /* done; and whoever asked is stopped for two minutes before it hears so */
+    FAKE_FROZEN, /* done; and whoever asked is stopped for two minutes before it hears so */
 };
 struct fake_hurt {
     unsigned nth; /* 1-based; 0: none */

@@ -58,7 +58,8 @@ struct bus_msg *fake_msg_new(const char *subject, const char *reply, struct byte
     raw->headers = mem_array(header_count + 1, sizeof(*raw->headers));
     raw->count   = header_count;
     for (size_t i = 0; i < header_count; i++)
-        raw->headers[i] = (struct bus_header){mem_strdup(headers[i].name), mem_strdup(headers[i].value)};
+        raw->headers[i] =
+            (struct bus_header){mem_strdup(headers[i].name), mem_strdup(headers[i].value)};
     msg->magic   = FAKE_BUS_MAGIC;
     msg->subject = raw->subject;
     msg->reply   = raw->reply;
@@ -70,7 +71,8 @@ struct bus_msg *fake_msg_new(const char *subject, const char *reply, struct byte
 struct bus_msg *fake_msg_copy(const struct fake_msg *m, bool headers_only)
 {
     struct bus_msg *msg =
-        fake_msg_new(m->subject, "", bytes_of(m->body, headers_only ? 0 : m->len), m->headers, m->header_count);
+        fake_msg_new(m->subject, "", bytes_of(m->body, headers_only ? 0 : m->len), m->headers,
+                     m->header_count);
 
     msg->seq        = m->seq;
     msg->stored_ms  = m->stored_ms;
@@ -96,7 +98,8 @@ void bus_msg_free(struct bus_msg **slot)
         return;
     struct raw *raw = msg->raw;
     for (size_t i = 0; i < raw->count; i++) {
-        char *name = (char *)(uintptr_t)raw->headers[i].name, *value = (char *)(uintptr_t)raw->headers[i].value;
+        char *name  = (char *)(uintptr_t)raw->headers[i].name,
+             *value = (char *)(uintptr_t)raw->headers[i].value;
         mem_free(&name);
         mem_free(&value);
     }
@@ -128,7 +131,8 @@ bool bus_kv_gone(const struct bus_msg *msg)
 
 void fake_begin(void)
 {
-    fake = (struct fake){.now = EPOCH, .wall_base = INT64_C(1795000000000), .random = 42, .step_ms = 20};
+    fake = (struct fake){
+        .now = EPOCH, .wall_base = INT64_C(1795000000000), .random = 42, .step_ms = 20};
     list_init(&fake.buses);
     list_init(&fake.streams);
     list_init(&fake.events);
@@ -369,8 +373,8 @@ void fake_cut(struct bus *bus)
 
 /* ---- subscriptions ----------------------------------------------------------------------------------------- */
 
-struct err bus_subscribe(struct bus *bus, const char *subject, const char *queue, bus_msg_fn *fn, void *self,
-                         struct bus_sub **ret)
+struct err bus_subscribe(struct bus *bus, const char *subject, const char *queue,
+                         bus_msg_fn *fn, void *self, struct bus_sub **ret)
 {
     struct bus_sub *sub = mem_new(struct bus_sub);
 
@@ -415,8 +419,8 @@ void fake_sub_deliver(struct bus *bus, unsigned id, struct bus_msg *msg)
 }
 
 /* Of a queue group the first that listens hears it. */
-unsigned fake_route(const char *subject, const char *reply, struct bytes body, const struct bus_header *headers,
-                    size_t header_count)
+unsigned fake_route(const char *subject, const char *reply, struct bytes body,
+                    const struct bus_header *headers, size_t header_count)
 {
     const char *queues[16];
     size_t queue_count = 0;
@@ -454,7 +458,8 @@ bool bus_send_from(struct bus *bus, const struct bus_out *out, const char *reply
     }
     if (fake_stream_of(out->subject))
         (void)fake_stream_store(out, NULL, 1, &seq, &text);
-    (void)fake_route(out->subject, reply ? reply : "", out->body, out->headers, out->header_count);
+    (void)fake_route(out->subject, reply ? reply : "", out->body, out->headers,
+                     out->header_count);
     return true;
 }
 
@@ -463,8 +468,8 @@ bool bus_send(struct bus *bus, const struct bus_out *out)
     return bus_send_from(bus, out, NULL);
 }
 
-void bus_answer(struct bus *bus, const struct bus_msg *request, struct bytes body, const struct bus_header *headers,
-                size_t header_count)
+void bus_answer(struct bus *bus, const struct bus_msg *request, struct bytes body,
+                const struct bus_header *headers, size_t header_count)
 {
     const struct bus_out out = {request->reply, body, headers, header_count};
 
@@ -474,7 +479,8 @@ void bus_answer(struct bus *bus, const struct bus_msg *request, struct bytes bod
 
 /* ---- followers ------------------------------------------------------------------------------------------------ */
 
-struct err bus_follow(struct bus *bus, const struct bus_follow *follow, struct bus_follower **ret)
+struct err bus_follow(struct bus *bus, const struct bus_follow *follow,
+                      struct bus_follower **ret)
 {
     struct bus_follower *f = mem_new(struct bus_follower);
 
@@ -530,7 +536,8 @@ static bool follow_on(struct bus_follower *f)
     if (!f->bus->connected || f->ended || !follow_begin(f, s))
         return false;
     const struct fake_msg *m = fake_stream_next(s, f->filter, f->next);
-    while (m && f->want.last_per_subject && m->seq <= f->first_until && fake_stream_last(s, m->subject) != m)
+    while (m && f->want.last_per_subject && m->seq <= f->first_until &&
+           fake_stream_last(s, m->subject) != m)
         m = fake_stream_next(s, f->filter, m->seq + 1);
     if (!m && f->caught_up)
         return false;
@@ -551,7 +558,8 @@ static bool follow_on(struct bus_follower *f)
 
 /* ---- consumers -------------------------------------------------------------------------------------------------- */
 
-struct err bus_consume(struct bus *bus, const struct bus_consume *consume, struct bus_consumer **ret)
+struct err bus_consume(struct bus *bus, const struct bus_consume *consume,
+                       struct bus_consumer **ret)
 {
     struct bus_consumer *c = mem_new(struct bus_consumer);
 
@@ -604,7 +612,8 @@ static bool other_takes(const struct bus_consumer *mine)
     {
         const struct bus_consumer *c = LIST_OWNER(it, struct bus_consumer, link);
 
-        if (c->bus != mine->bus && takes(c) && str_equal(c->name, mine->name) && str_equal(c->stream, mine->stream))
+        if (c->bus != mine->bus && takes(c) && str_equal(c->name, mine->name) &&
+            str_equal(c->stream, mine->stream))
             return true;
     }
     return false;
@@ -633,18 +642,18 @@ static bool consume_on(struct bus_consumer *c)
         fake_cut(c->bus);
         return true;
     case FAKE_TWICE: {
-        struct bus_msg *again =
-            fake_msg_new(msg->subject, msg->reply, msg->body, NULL, 0);
-        again->seq          = msg->seq;
-        again->consumer_seq = msg->consumer_seq + 1;
-        again->deliveries   = msg->deliveries + 1;
-        again->stored_ms    = msg->stored_ms;
+        struct bus_msg *again = fake_msg_new(msg->subject, msg->reply, msg->body, NULL, 0);
+        again->seq            = msg->seq;
+        again->consumer_seq   = msg->consumer_seq + 1;
+        again->deliveries     = msg->deliveries + 1;
+        again->stored_ms      = msg->stored_ms;
         deliver(c, msg);
         deliver(c, again);
         return true;
     }
     case FAKE_FROZEN:
-        fake_freeze(c->bus, FROZEN_MS); /* it has it, and looks at it when it is long another's */
+        fake_freeze(c->bus,
+                    FROZEN_MS); /* it has it, and looks at it when it is long another's */
         break;
     case FAKE_WELL:
     case FAKE_REFUSED:

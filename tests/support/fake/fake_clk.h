@@ -40,8 +40,9 @@ ssize_t getrandom(void *at, size_t len, unsigned flags)
 
     (void)flags;
     for (size_t i = 0; i < len; i++) {
-        fake.random = fake.random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-        to[i]       = (uint8_t)(fake.random >> 33);
+        fake.random =
+            fake.random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        to[i] = (uint8_t)(fake.random >> 33);
     }
     return (ssize_t)len;
 }

@@ -13,7 +13,13 @@
 #include "base/str.h"
 #include "fake.h"
 
-enum { FAKE_BUS_MAGIC = 0x66616b65, FAKE_LISTENERS = 16, FAKE_SUBJECT = 512, FAKE_TEXT = 128, FAKE_STANDING = 7 };
+enum {
+    FAKE_BUS_MAGIC = 0x66616b65,
+    FAKE_LISTENERS = 16,
+    FAKE_SUBJECT   = 512,
+    FAKE_TEXT      = 128,
+    FAKE_STANDING  = 7
+};
 
 struct bus {
     uint32_t magic;
@@ -21,7 +27,8 @@ struct bus {
     struct bus_config config;
     unsigned id;
     bool connected, freeing, spared;
-    uint64_t connected_at, back_at; /* back_at: a cut connection returns then; 0: not by itself */
+    uint64_t connected_at,
+        back_at; /* back_at: a cut connection returns then; 0: not by itself */
     uint64_t frozen_until;
     struct list ops, subs, followers, consumers;
     struct {
@@ -102,10 +109,11 @@ struct fake_stream *fake_stream_of(const char *subject); /* which listens */
 struct fake_msg *fake_stream_seq(const struct fake_stream *s, uint64_t seq);
 struct fake_msg *fake_stream_last(const struct fake_stream *s, const char *subject);
 /* The first with this subject and a sequence of at least `from`. */
-struct fake_msg *fake_stream_next(const struct fake_stream *s, const char *subject, uint64_t from);
+struct fake_msg *fake_stream_next(const struct fake_stream *s, const char *subject,
+                                  uint64_t from);
 /* Checks, stores all or none.  text: of a refusal. */
-struct err fake_stream_store(const struct bus_out *outs, const struct bus_expect *expects, size_t count,
-                             uint64_t *ret_seq, const char **ret_text);
+struct err fake_stream_store(const struct bus_out *outs, const struct bus_expect *expects,
+                             size_t count, uint64_t *ret_seq, const char **ret_text);
 void fake_stream_remove(struct fake_stream *s, uint64_t seq);
 uint64_t fake_stream_purge(struct fake_stream *s, const char *subject, uint64_t upto);
 struct fake_consumer *fake_consumer_find(const struct fake_stream *s, const char *name);
@@ -132,9 +140,11 @@ bool fake_frozen(const struct bus *bus);
 /* ---- fake_op ------------------------------------------------------------------------------------- */
 
 /* Counts one more and says how it is to be hurt. */
-enum fake_how fake_hurt_next(const struct bus *bus, const char *chain, const char *what, const char *subject);
+enum fake_how fake_hurt_next(const struct bus *bus, const char *chain, const char *what,
+                             const char *subject);
 bool fake_events_run(void);
-void fake_inbox(const char *subject, struct bytes body, const struct bus_header *headers, size_t header_count);
+void fake_inbox(const char *subject, struct bytes body, const struct bus_header *headers,
+                size_t header_count);
 /* A message for a subscription, in a later turn. */
 void fake_post(unsigned sub, struct bus *bus, struct bus_msg *msg);
 void fake_sub_deliver(struct bus *bus, unsigned sub, struct bus_msg *msg);

@@ -24,11 +24,11 @@ const struct fake_hurt FAKE_HURTS[] = {
 
 void fake_count(struct fake_hurt hurt)
 {
-    fake.hurt      = hurt;
-    fake.counted   = 0;
+    fake.hurt    = hurt;
+    fake.counted = 0;
     memset(fake.standing, 0, sizeof(fake.standing));
-    fake.counting  = true;
-    fake.hurt_done = false;
+    fake.counting     = true;
+    fake.hurt_done    = false;
     fake.hurt_what[0] = '\0';
 }
 
@@ -55,7 +55,8 @@ void fake_spare(struct bus *bus)
 /* What goes on all the time is hurt a few times, else it would be most of what there is. */
 static bool enough(const char *chain)
 {
-    static const char *const STANDING[FAKE_STANDING] = {"beat", "look", "lease", "lease-time", "leader", "reap", "streams"};
+    static const char *const STANDING[FAKE_STANDING] = {
+        "beat", "look", "lease", "lease-time", "leader", "reap", "streams"};
 
     for (size_t i = 0; i < FAKE_STANDING; i++)
         if (str_equal(chain, STANDING[i]))
@@ -63,7 +64,8 @@ static bool enough(const char *chain)
     return false;
 }
 
-enum fake_how fake_hurt_next(const struct bus *bus, const char *chain, const char *what, const char *subject)
+enum fake_how fake_hurt_next(const struct bus *bus, const char *chain, const char *what,
+                             const char *subject)
 {
     if (!fake.counting || bus->spared || enough(chain) || ++fake.counted != fake.hurt.nth)
         return FAKE_WELL;
@@ -182,7 +184,15 @@ void fake_post(unsigned sub, struct bus *bus, struct bus_msg *msg)
 
 /* ---- ops --------------------------------------------------------------------------------------------------- */
 
-enum state { STATE_NEW, STATE_PARKED, STATE_RUNNING, STATE_CALLING, STATE_WAITING, STATE_ENDING, STATE_ENDED };
+enum state {
+    STATE_NEW,
+    STATE_PARKED,
+    STATE_RUNNING,
+    STATE_CALLING,
+    STATE_WAITING,
+    STATE_ENDING,
+    STATE_ENDED
+};
 
 static uint32_t generation(void)
 {
@@ -203,12 +213,13 @@ static struct bus_op *op_of(struct bus *bus, uint32_t gen)
     return NULL;
 }
 
-void bus_op_start(struct bus *bus, struct bus_op *op, uint32_t magic, const char *what, uint64_t deadline_ms,
-                  bus_end_fn *end)
+void bus_op_start(struct bus *bus, struct bus_op *op, uint32_t magic, const char *what,
+                  uint64_t deadline_ms, bus_end_fn *end)
 {
     must(bus->magic == FAKE_BUS_MAGIC && !bus->freeing);
     must(op->state == STATE_NEW || op->state == STATE_ENDED);
-    *op = (struct bus_op){.magic = magic, .state = STATE_PARKED, .bus = bus, .end = end, .what = what};
+    *op = (struct bus_op){
+        .magic = magic, .state = STATE_PARKED, .bus = bus, .end = end, .what = what};
     list_push(&bus->ops, &op->link);
     if (!chains)
         chains = map_new();
@@ -236,9 +247,9 @@ struct err bus_op_fail(struct bus_op *op, struct err e)
     must(bus_op_living(op));
     if (op->state == STATE_ENDING)
         return OK;
-    op->state  = STATE_ENDING;
-    op->result = e;
-    op->slot   = generation();
+    op->state                                              = STATE_ENDING;
+    op->result                                             = e;
+    op->slot                                               = generation();
     event_new(EVENT_ANSWER, op->bus, fake.now)->generation = op->slot;
     return OK;
 }
@@ -261,8 +272,12 @@ bool bus_op_living(const struct bus_op *op)
 /* One call, one answer: whatever else comes for it finds another generation. */
 static void answer_op(struct bus_op *op, struct answer *a)
 {
-    struct bus_reply reply = {.err = a->err, .seq = a->seq, .msgs = take(&a->msgs), .count = a->count, .more = a->more,
-                              .text = a->text ? a->text : ""};
+    struct bus_reply reply = {.err   = a->err,
+                              .seq   = a->seq,
+                              .msgs  = take(&a->msgs),
+                              .count = a->count,
+                              .more  = a->more,
+                              .text  = a->text ? a->text : ""};
 
     if (reply.count == 1)
         reply.body = reply.msgs->body;
@@ -316,7 +331,8 @@ struct err bus_wait(struct bus_op *op, uint64_t ms, bus_next_fn *next)
 
 enum request_kind { PUBLISH, READ, LAST, SEQ, API, PURGE, KEY, MAKE, REQUEST, BEAT };
 
-static const char *const KINDS[] = {"publish", "read", "get last", "get", "api", "purge", "kv get", "make", "request", "beat"};
+static const char *const KINDS[] = {"publish", "read",   "get last", "get",     "api",
+                                    "purge",   "kv get", "make",     "request", "beat"};
 
 struct request {
     enum request_kind kind;
@@ -331,7 +347,8 @@ struct request {
     enum fake_how how;
 };
 
-static struct request *request_new(enum request_kind kind, const char *stream, const char *subject, struct bytes body)
+static struct request *request_new(enum request_kind kind, const char *stream,
+                                   const char *subject, struct bytes body)
 {
     struct request *r = mem_new(struct request);
 
@@ -343,7 +360,8 @@ static struct request *request_new(enum request_kind kind, const char *stream, c
     return r;
 }
 
-static void add_outs(struct request *r, const struct bus_out *outs, const struct bus_expect *expects, size_t count)
+static void add_outs(struct request *r, const struct bus_out *outs,
+                     const struct bus_expect *expects, size_t count)
 {
     r->outs    = mem_array(count, sizeof(*r->outs));
     r->expects = mem_array(count, sizeof(*r->expects));
@@ -351,11 +369,13 @@ static void add_outs(struct request *r, const struct bus_out *outs, const struct
     for (size_t i = 0; i < count; i++) {
         struct bus_header *headers = mem_array(outs[i].header_count + 1, sizeof(*headers));
         for (size_t h = 0; h < outs[i].header_count; h++)
-            headers[h] = (struct bus_header){mem_strdup(outs[i].headers[h].name), mem_strdup(outs[i].headers[h].value)};
-        r->outs[i]    = (struct bus_out){mem_strdup(outs[i].subject),
-                                         bytes_of(mem_copy(outs[i].body.at, outs[i].body.len), outs[i].body.len), headers,
-                                         outs[i].header_count};
-        r->expects[i] = expects ? expects[i] : (struct bus_expect){.seq = BUS_ANY};
+            headers[h] = (struct bus_header){mem_strdup(outs[i].headers[h].name),
+                                             mem_strdup(outs[i].headers[h].value)};
+        r->outs[i] = (struct bus_out){
+            mem_strdup(outs[i].subject),
+            bytes_of(mem_copy(outs[i].body.at, outs[i].body.len), outs[i].body.len), headers,
+            outs[i].header_count};
+        r->expects[i]         = expects ? expects[i] : (struct bus_expect){.seq = BUS_ANY};
         r->expects[i].subject = mem_strdup(r->expects[i].subject);
     }
 }
@@ -411,8 +431,9 @@ static void do_read(const struct request *r, struct answer *a)
 static void do_get(const struct request *r, struct answer *a)
 {
     const struct fake_stream *s = fake_stream_find(r->stream);
-    const struct fake_msg *m =
-        !s ? NULL : r->kind == SEQ ? fake_stream_seq(s, r->seq) : fake_stream_last(s, r->subject);
+    const struct fake_msg *m    = !s               ? NULL
+                                  : r->kind == SEQ ? fake_stream_seq(s, r->seq)
+                                                   : fake_stream_last(s, r->subject);
 
     if (!s)
         a->err = err_from(ERR_RETRY, "read a stream", ERR_FROM_JETSTREAM, 503);
@@ -442,7 +463,8 @@ static void do_request(const struct request *r, struct answer *a)
     case PUBLISH:
         a->err = fake_stream_store(r->outs, r->expects, r->count, &a->seq, &a->text);
         for (size_t i = 0; !failed(a->err) && i < r->count; i++)
-            (void)fake_route(r->outs[i].subject, "", r->outs[i].body, r->outs[i].headers, r->outs[i].header_count);
+            (void)fake_route(r->outs[i].subject, "", r->outs[i].body, r->outs[i].headers,
+                             r->outs[i].header_count);
         return;
     case READ:
         do_read(r, a);
@@ -473,7 +495,8 @@ static void do_request(const struct request *r, struct answer *a)
 
 /* ---- a request's way there and back -------------------------------------------------------------------------------- */
 
-static struct event *answer_at(struct bus *bus, uint32_t gen, uint64_t at, const struct answer *a)
+static struct event *answer_at(struct bus *bus, uint32_t gen, uint64_t at,
+                               const struct answer *a)
 {
     struct event *e = event_new(EVENT_ANSWER, bus, at);
 
@@ -500,12 +523,14 @@ static void send_core(struct bus_op *op, const struct request *r, bool answered,
         must(str_format(inbox, sizeof(inbox), "_INBOX.%u.%" PRIu32, op->bus->id, op->slot));
     unsigned heard = 0;
     for (int i = 0; i < (twice ? 2 : 1); i++)
-        heard = fake_route(r->outs[0].subject, inbox, r->outs[0].body, r->outs[0].headers, r->outs[0].header_count);
+        heard = fake_route(r->outs[0].subject, inbox, r->outs[0].body, r->outs[0].headers,
+                           r->outs[0].header_count);
     if (heard == 0 && answered)
         answer_with(op, err_of(ERR_ABSENT, "request: nobody listens"));
 }
 
-void fake_inbox(const char *subject, struct bytes body, const struct bus_header *headers, size_t header_count)
+void fake_inbox(const char *subject, struct bytes body, const struct bus_header *headers,
+                size_t header_count)
 {
     unsigned id, gen;
 
@@ -536,7 +561,8 @@ static void hop(struct bus_op *op, struct request *r, enum fake_how how)
     }
     bool core = r->kind == REQUEST;
     if (core)
-        send_core(op, r, how == FAKE_WELL || how == FAKE_TWICE || how == FAKE_FROZEN, how == FAKE_TWICE);
+        send_core(op, r, how == FAKE_WELL || how == FAKE_TWICE || how == FAKE_FROZEN,
+                  how == FAKE_TWICE);
     answer_init(&a);
     if (!core) {
         do_request(r, &a);
@@ -561,7 +587,9 @@ static void hop(struct bus_op *op, struct request *r, enum fake_how how)
 static struct err submit(struct bus_op *op, struct request *r)
 {
     struct bus *bus     = op->bus;
-    const char *subject = r->count > 0 ? r->outs[0].subject : r->subject ? r->subject : r->stream;
+    const char *subject = r->count > 0 ? r->outs[0].subject
+                          : r->subject ? r->subject
+                                       : r->stream;
 
     bus->counts.sent++;
     if (!bus->connected || bus->freeing) {
@@ -572,10 +600,11 @@ static struct err submit(struct bus_op *op, struct request *r)
     enum fake_how how = fake_hurt_next(bus, op->what, KINDS[r->kind], subject);
     switch (how) {
     case FAKE_REFUSED:
-        answer_with(op, err_of(r->kind == REQUEST                                   ? ERR_ABSENT
-                               : fake.hurt.kind == ERR_FULL && r->kind != PUBLISH ? ERR_RETRY
-                                                                                    : fake.hurt.kind,
-                               "refused by the script"));
+        answer_with(op,
+                    err_of(r->kind == REQUEST                                 ? ERR_ABSENT
+                           : fake.hurt.kind == ERR_FULL && r->kind != PUBLISH ? ERR_RETRY
+                                                                              : fake.hurt.kind,
+                           "refused by the script"));
         break;
     case FAKE_LOST_BEFORE:
         break;
@@ -598,8 +627,8 @@ static struct err submit(struct bus_op *op, struct request *r)
 
 /* ---- calls ----------------------------------------------------------------------------------------------------------- */
 
-struct err bus_publish_batch(struct bus_op *op, const struct bus_out *outs, const struct bus_expect *expects, size_t count,
-                             bus_next_fn *next)
+struct err bus_publish_batch(struct bus_op *op, const struct bus_out *outs,
+                             const struct bus_expect *expects, size_t count, bus_next_fn *next)
 {
     struct request *r = request_new(PUBLISH, NULL, NULL, bytes_str(""));
 
@@ -609,12 +638,14 @@ struct err bus_publish_batch(struct bus_op *op, const struct bus_out *outs, cons
     return submit(op, r);
 }
 
-struct err bus_publish(struct bus_op *op, const struct bus_out *out, const struct bus_expect *expect, bus_next_fn *next)
+struct err bus_publish(struct bus_op *op, const struct bus_out *out,
+                       const struct bus_expect *expect, bus_next_fn *next)
 {
     return bus_publish_batch(op, out, expect, 1, next);
 }
 
-struct err bus_request(struct bus_op *op, const struct bus_out *out, uint32_t timeout_ms, bus_next_fn *next)
+struct err bus_request(struct bus_op *op, const struct bus_out *out, uint32_t timeout_ms,
+                       bus_next_fn *next)
 {
     struct request *r = request_new(REQUEST, NULL, NULL, bytes_str(""));
 
@@ -635,7 +666,8 @@ struct err bus_read(struct bus_op *op, const struct bus_read *read, bus_next_fn 
     return submit(op, r);
 }
 
-struct err bus_get_last(struct bus_op *op, const char *stream, const char *subject, bus_next_fn *next)
+struct err bus_get_last(struct bus_op *op, const char *stream, const char *subject,
+                        bus_next_fn *next)
 {
     call(op, next);
     return submit(op, request_new(LAST, stream, subject, bytes_str("")));
@@ -656,7 +688,8 @@ struct err bus_api(struct bus_op *op, const char *name, struct bytes body, bus_n
     return submit(op, request_new(API, NULL, name, body));
 }
 
-struct err bus_purge(struct bus_op *op, const char *stream, const char *subject, uint64_t upto, bus_next_fn *next)
+struct err bus_purge(struct bus_op *op, const char *stream, const char *subject, uint64_t upto,
+                     bus_next_fn *next)
 {
     struct request *r = request_new(PURGE, stream, subject, bytes_str(""));
 
@@ -665,7 +698,8 @@ struct err bus_purge(struct bus_op *op, const char *stream, const char *subject,
     return submit(op, r);
 }
 
-struct err bus_stream_make(struct bus_op *op, const char *name, struct bytes config, bus_next_fn *next)
+struct err bus_stream_make(struct bus_op *op, const char *name, struct bytes config,
+                           bus_next_fn *next)
 {
     char text[FAKE_SUBJECT];
 
@@ -674,8 +708,8 @@ struct err bus_stream_make(struct bus_op *op, const char *name, struct bytes con
     return submit(op, request_new(MAKE, NULL, text, config));
 }
 
-struct err bus_consumer_make(struct bus_op *op, const char *stream, const char *consumer, struct bytes config,
-                             bus_next_fn *next)
+struct err bus_consumer_make(struct bus_op *op, const char *stream, const char *consumer,
+                             struct bytes config, bus_next_fn *next)
 {
     char text[FAKE_SUBJECT];
 
@@ -684,7 +718,8 @@ struct err bus_consumer_make(struct bus_op *op, const char *stream, const char *
     return submit(op, request_new(MAKE, NULL, text, config));
 }
 
-struct err bus_consumer_delete(struct bus_op *op, const char *stream, const char *consumer, bus_next_fn *next)
+struct err bus_consumer_delete(struct bus_op *op, const char *stream, const char *consumer,
+                               bus_next_fn *next)
 {
     char text[FAKE_SUBJECT];
 
@@ -703,8 +738,8 @@ struct err bus_kv_get(struct bus_op *op, const char *bucket, const char *key, bu
     return submit(op, request_new(KEY, stream, subject, bytes_str("")));
 }
 
-struct err bus_kv_put(struct bus_op *op, const char *bucket, const char *key, struct bytes value,
-                      const struct bus_expect *expect, bus_next_fn *next)
+struct err bus_kv_put(struct bus_op *op, const char *bucket, const char *key,
+                      struct bytes value, const struct bus_expect *expect, bus_next_fn *next)
 {
     char subject[FAKE_SUBJECT];
     struct bus_out out = {.subject = subject, .body = value};
@@ -713,7 +748,8 @@ struct err bus_kv_put(struct bus_op *op, const char *bucket, const char *key, st
     return bus_publish(op, &out, expect, next);
 }
 
-struct err bus_kv_delete(struct bus_op *op, const char *bucket, const char *key, uint64_t revision, bus_next_fn *next)
+struct err bus_kv_delete(struct bus_op *op, const char *bucket, const char *key,
+                         uint64_t revision, bus_next_fn *next)
 {
     const struct bus_header marker = {"KV-Operation", "DEL"};
     const struct bus_expect expect = {.seq = revision};
@@ -725,12 +761,13 @@ struct err bus_kv_delete(struct bus_op *op, const char *bucket, const char *key,
 }
 
 /* One message a name, and no chunks: what is in it is all that a test looks at. */
-struct err bus_object_put(struct bus_op *op, const char *bucket, const char *name, struct bytes body,
-                          const char *description, bus_next_fn *next)
+struct err bus_object_put(struct bus_op *op, const char *bucket, const char *name,
+                          struct bytes body, const char *description, bus_next_fn *next)
 {
     const struct bus_header rollup = {"Nats-Rollup", "sub"};
     char subject[FAKE_SUBJECT];
-    struct bus_out out = {.subject = subject, .body = body, .headers = &rollup, .header_count = 1};
+    struct bus_out out = {
+        .subject = subject, .body = body, .headers = &rollup, .header_count = 1};
 
     (void)description;
     must(str_format(subject, sizeof(subject), "$O.%s.M.%s", bucket, name));
@@ -751,8 +788,8 @@ static void carry_out(struct event *e)
 
     answer_init(&a);
     if (e->request->kind == REQUEST)
-        (void)fake_route(e->request->outs[0].subject, "_INBOX.none", e->request->outs[0].body, e->request->outs[0].headers,
-                         e->request->outs[0].header_count);
+        (void)fake_route(e->request->outs[0].subject, "_INBOX.none", e->request->outs[0].body,
+                         e->request->outs[0].headers, e->request->outs[0].header_count);
     else
         do_request(e->request, &a);
     free_msgs(a.msgs);
@@ -760,7 +797,8 @@ static void carry_out(struct event *e)
 
 static void run_event(struct event *e)
 {
-    struct bus_op *op = e->kind == EVENT_ANSWER && e->generation ? op_of(e->bus, e->generation) : NULL;
+    struct bus_op *op =
+        e->kind == EVENT_ANSWER && e->generation ? op_of(e->bus, e->generation) : NULL;
 
     switch (e->kind) {
     case EVENT_DO:
@@ -811,9 +849,9 @@ bool fake_ops_due(struct bus *bus)
         return false;
     for (struct list *it = bus->ops.next; it != &bus->ops;) {
         struct bus_op *op = LIST_OWNER(it, struct bus_op, link);
-        bool over         = op->deadline != 0 && op->deadline <= fake.now && op->state != STATE_ENDING;
-        bool waited       = op->state == STATE_WAITING && op->until <= fake.now;
-        bool unheard      = op->state == STATE_CALLING && op->until <= fake.now;
+        bool over = op->deadline != 0 && op->deadline <= fake.now && op->state != STATE_ENDING;
+        bool waited  = op->state == STATE_WAITING && op->until <= fake.now;
+        bool unheard = op->state == STATE_CALLING && op->until <= fake.now;
 
         it = it->next;
         if (over)

@@ -152,7 +152,8 @@ struct fake_msg *fake_stream_last(const struct fake_stream *s, const char *subje
     return NULL;
 }
 
-struct fake_msg *fake_stream_next(const struct fake_stream *s, const char *subject, uint64_t from)
+struct fake_msg *fake_stream_next(const struct fake_stream *s, const char *subject,
+                                  uint64_t from)
 {
     for (size_t i = 0; i < s->count; i++)
         if (s->msgs[i]->seq >= from && fake_match(subject, s->msgs[i]->subject))
@@ -181,7 +182,8 @@ uint64_t fake_stream_purge(struct fake_stream *s, const char *subject, uint64_t 
     uint64_t purged = 0;
 
     for (size_t i = 0; i < s->count;) {
-        if ((upto == 0 || s->msgs[i]->seq <= upto) && fake_match(subject, s->msgs[i]->subject)) {
+        if ((upto == 0 || s->msgs[i]->seq <= upto) &&
+            fake_match(subject, s->msgs[i]->subject)) {
             remove_at(s, i);
             purged++;
         } else {
@@ -212,10 +214,11 @@ static void republish(const struct fake_stream *s, const struct fake_msg *m)
         at += len;
         if (!wild)
             break;
-        unsigned n = (unsigned)atoi(at + strlen("{{wildcard("));
+        unsigned n       = (unsigned)atoi(at + strlen("{{wildcard("));
         const char *dots = m->subject;
-        unsigned stars   = 0, i = 0;
-        for (const char *f = s->subjects[0];; f++, i++) { /* which token the n-th star stands for */
+        unsigned stars = 0, i = 0;
+        for (const char *f = s->subjects[0];;
+             f++, i++) { /* which token the n-th star stands for */
             if (*f == '*' || *f == '>')
                 stars++;
             if (stars == n)
@@ -237,7 +240,8 @@ static void republish(const struct fake_stream *s, const struct fake_msg *m)
     (void)fake_route(to, "", bytes_of(m->body, m->len), headers, count);
 }
 
-static uint64_t add(struct fake_stream *s, const struct bus_out *out, const struct bus_expect *expect)
+static uint64_t add(struct fake_stream *s, const struct bus_out *out,
+                    const struct bus_expect *expect)
 {
     struct fake_msg *m = mem_new(struct fake_msg);
     const char *rollup = header_of(out, "Nats-Rollup");
@@ -252,7 +256,8 @@ static uint64_t add(struct fake_stream *s, const struct bus_out *out, const stru
     m->header_count = out->header_count;
     m->headers      = mem_array(out->header_count + 1, sizeof(*m->headers));
     for (size_t i = 0; i < out->header_count; i++)
-        m->headers[i] = (struct bus_header){mem_strdup(out->headers[i].name), mem_strdup(out->headers[i].value)};
+        m->headers[i] = (struct bus_header){mem_strdup(out->headers[i].name),
+                                            mem_strdup(out->headers[i].value)};
     if (expect && expect->ttl_s)
         m->expires = fake.now + expect->ttl_s * UINT64_C(1000);
     if (s->count == s->room) {
@@ -271,13 +276,14 @@ static uint64_t add(struct fake_stream *s, const struct bus_out *out, const stru
     return s->last_seq;
 }
 
-static struct err check(const struct fake_stream *s, const struct bus_out *out, const struct bus_expect *expect,
-                        size_t more, const char **ret_text)
+static struct err check(const struct fake_stream *s, const struct bus_out *out,
+                        const struct bus_expect *expect, size_t more, const char **ret_text)
 {
     uint64_t max = s->limit != UINT64_MAX ? s->limit : s->max_msgs;
 
     if (expect && expect->seq != BUS_ANY) {
-        const struct fake_msg *last = fake_stream_last(s, expect->subject ? expect->subject : out->subject);
+        const struct fake_msg *last =
+            fake_stream_last(s, expect->subject ? expect->subject : out->subject);
         if ((last ? last->seq : 0) != expect->seq) {
             *ret_text = "wrong last sequence";
             return err_from(ERR_CONFLICT, "publish", ERR_FROM_JETSTREAM, 10071);
@@ -290,8 +296,8 @@ static struct err check(const struct fake_stream *s, const struct bus_out *out, 
     return OK;
 }
 
-struct err fake_stream_store(const struct bus_out *outs, const struct bus_expect *expects, size_t count,
-                             uint64_t *ret_seq, const char **ret_text)
+struct err fake_stream_store(const struct bus_out *outs, const struct bus_expect *expects,
+                             size_t count, uint64_t *ret_seq, const char **ret_text)
 {
     struct fake_stream *s = fake_stream_of(outs[0].subject);
 
@@ -321,7 +327,8 @@ static void expire(struct fake_stream *s)
         if (last && !marker && s->marker_ttl_ms) {
             const struct bus_header header = {"Nats-Marker-Reason", "MaxAge"};
             const struct bus_out out       = {subject, bytes_str(""), &header, 1};
-            const struct bus_expect expect = {.seq = BUS_ANY, .ttl_s = (uint32_t)(s->marker_ttl_ms / 1000)};
+            const struct bus_expect expect = {.seq   = BUS_ANY,
+                                              .ttl_s = (uint32_t)(s->marker_ttl_ms / 1000)};
             (void)add(s, &out, &expect);
         }
     }
@@ -434,9 +441,11 @@ struct bus_msg *fake_consumer_next(struct fake_consumer *c)
     lease->due = fake.now + c->ack_wait_ms;
 
     char acks[FAKE_SUBJECT];
-    must(str_format(acks, sizeof(acks), "$JS.ACK.%s.%s.%u.%" PRIu64 ".%" PRIu64 ".%" PRId64 ".0", c->stream->name,
+    must(str_format(acks, sizeof(acks),
+                    "$JS.ACK.%s.%s.%u.%" PRIu64 ".%" PRIu64 ".%" PRId64 ".0", c->stream->name,
                     c->name, lease->deliveries, m->seq, ++c->seq, m->stored_ms * 1000000));
-    struct bus_msg *out = fake_msg_new(m->subject, acks, bytes_of(m->body, m->len), m->headers, m->header_count);
+    struct bus_msg *out =
+        fake_msg_new(m->subject, acks, bytes_of(m->body, m->len), m->headers, m->header_count);
     out->seq          = m->seq;
     out->consumer_seq = c->seq;
     out->deliveries   = lease->deliveries;
@@ -457,10 +466,11 @@ void fake_ack(const char *acks, struct bytes what, const char *reply)
 {
     char stream[128], consumer[128], seq[32];
 
-    must(str_token(acks, 2, stream, sizeof(stream)) && str_token(acks, 3, consumer, sizeof(consumer)) &&
+    must(str_token(acks, 2, stream, sizeof(stream)) &&
+         str_token(acks, 3, consumer, sizeof(consumer)) &&
          str_token(acks, 5, seq, sizeof(seq)));
-    struct fake_consumer *c  = fake_consumer_find(fake_stream_find(stream), consumer);
-    struct fake_lease *lease = c ? lease_of(c, strtoull(seq, NULL, 10)) : NULL;
+    struct fake_consumer *c   = fake_consumer_find(fake_stream_find(stream), consumer);
+    struct fake_lease *lease  = c ? lease_of(c, strtoull(seq, NULL, 10)) : NULL;
     AUTO(mem_free) char *verb = mem_strndup((const char *)what.at, what.len);
 
     if (lease && (str_starts(verb, "+ACK") || str_starts(verb, "+TERM"))) {
@@ -495,14 +505,17 @@ static char *stream_info(const struct fake_stream *s, const char *ask)
     bool list       = strstr(ask, "subjects_filter") != NULL;
 
     buf_init(&b, 4 << 20);
-    buf_printf(&b, "{\"config\":%s,\"created\":\"made-%u\",\"state\":{\"messages\":%zu,\"last_seq\":%" PRIu64, s->config,
-               s->generation, s->count, s->last_seq);
+    buf_printf(&b,
+               "{\"config\":%s,\"created\":\"made-%u\",\"state\":{\"messages\":%zu,\"last_"
+               "seq\":%" PRIu64,
+               s->config, s->generation, s->count, s->last_seq);
     buf_str(&b, list ? ",\"subjects\":{" : "");
     for (size_t i = 0; i < s->count; i++) {
         if (of_subject(s, s->msgs[i]->subject, i + 1) > 0)
             continue;
         if (list && subjects >= number(ask, "offset", 0))
-            buf_printf(&b, "%s\"%s\":1", b.at[b.len - 1] == '{' ? "" : ",", s->msgs[i]->subject);
+            buf_printf(&b, "%s\"%s\":1", b.at[b.len - 1] == '{' ? "" : ",",
+                       s->msgs[i]->subject);
         subjects++;
     }
     buf_printf(&b, "%s,\"num_subjects\":%zu}}", list ? "}" : "", subjects);
@@ -517,10 +530,12 @@ static char *consumer_info(const struct fake_consumer *c)
     LIST_EACH(&c->leases, it)
     leases++;
     for (size_t i = 0; i < c->stream->count; i++)
-        waiting += c->stream->msgs[i]->seq >= c->next_seq && fake_match(c->filter, c->stream->msgs[i]->subject);
+        waiting += c->stream->msgs[i]->seq >= c->next_seq &&
+                   fake_match(c->filter, c->stream->msgs[i]->subject);
     buf_init(&b, 1 << 20);
-    buf_printf(&b, "{\"name\":\"%s\",\"config\":%s,\"num_ack_pending\":%zu,\"num_pending\":%zu}", c->name, c->config,
-               leases, waiting);
+    buf_printf(&b,
+               "{\"name\":\"%s\",\"config\":%s,\"num_ack_pending\":%zu,\"num_pending\":%zu}",
+               c->name, c->config, leases, waiting);
     return buf_take(&b);
 }
 
@@ -529,7 +544,8 @@ static struct err absent(int32_t code)
     return err_from(ERR_ABSENT, "call the API", ERR_FROM_JETSTREAM, code);
 }
 
-static struct err consumer_call(const char *verb, struct fake_stream *s, const char *name, struct bytes body, char **ret)
+static struct err consumer_call(const char *verb, struct fake_stream *s, const char *name,
+                                struct bytes body, char **ret)
 {
     struct fake_consumer *c = fake_consumer_find(s, name);
 
@@ -540,7 +556,8 @@ static struct err consumer_call(const char *verb, struct fake_stream *s, const c
         buf_init(&b, 1 << 20);
         buf_str(&b, "{\"consumers\":[");
         LIST_EACH(&s->consumers, it)
-        buf_printf(&b, "%s\"%s\"", it == s->consumers.next ? "" : ",", LIST_OWNER(it, struct fake_consumer, link)->name);
+        buf_printf(&b, "%s\"%s\"", it == s->consumers.next ? "" : ",",
+                   LIST_OWNER(it, struct fake_consumer, link)->name);
         buf_str(&b, "]}");
         *ret = buf_take(&b);
         return OK;
@@ -601,7 +618,8 @@ bool fake_stored(const char *stream, const char *subject, size_t n, struct fake_
     for (size_t i = 0; s && i < s->count; i++) {
         const struct fake_msg *m = s->msgs[i];
         if (fake_match(subject, m->subject) && n-- == 0) {
-            *ret = (struct fake_stored){m->subject, bytes_of(m->body, m->len), m->seq, m->stored_ms};
+            *ret = (struct fake_stored){m->subject, bytes_of(m->body, m->len), m->seq,
+                                        m->stored_ms};
             return true;
         }
     }
