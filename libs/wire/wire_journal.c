@@ -233,27 +233,52 @@ void entry_init(struct entry *ret, enum entry_kind kind)
     X(TEXT, tenant) \
     X(TEXT, run) \
     X(TEXT, flow_name) \
-    X(DATA, flow) X(DATA, input) X(TEXT, key) X(DATA, labels) X(TEXT, lane) X(TEXT, pool) \
-        X(TEXT, lock) X(TEXT, upstream) X(TEXT, session) X(TEXT, begin) \
-            X(NUMBER, not_before_ms) X(NUMBER, start_within_ms) X(NUMBER, timeout_ms) \
-                X(NUMBER, keep_session_ms) X(TEXT, parent) X(TEXT, root) X(TEXT, replay_of) \
-                    X(TEXT, body_sha) X(TEXT, trace) X(DATA, notify) X(NUMBER, private_net) \
-                        X(NUMBER, hide_notes)
+    X(DATA, flow) \
+    X(DATA, input) \
+    X(TEXT, key) \
+    X(DATA, labels) \
+    X(TEXT, lane) \
+    X(TEXT, pool) \
+    X(TEXT, lock) \
+    X(TEXT, upstream) \
+    X(TEXT, session) \
+    X(TEXT, begin) \
+    X(NUMBER, not_before_ms) \
+    X(NUMBER, start_within_ms) \
+    X(NUMBER, timeout_ms) \
+    X(NUMBER, keep_session_ms) \
+    X(TEXT, parent) \
+    X(TEXT, root) \
+    X(TEXT, replay_of) \
+    X(TEXT, body_sha) \
+    X(TEXT, trace) X(DATA, notify) X(NUMBER, private_net) X(NUMBER, hide_notes)
 #define LEASE_FIELDS(X) X(NUMBER, tries) X(NUMBER, lost) X(TEXT, why)
 #define SESSION_FIELDS(X) \
     X(TEXT, session) \
     X(TEXT, upstream) \
     X(TEXT, endpoint) \
-    X(TEXT, remote_id) X(TEXT, step) X(RESULT, result) X(NUMBER, status) X(NUMBER, ms) \
-        X(TEXT, why) X(NUMBER, kept) X(NUMBER, opened_at)
+    X(TEXT, remote_id) \
+    X(TEXT, step) \
+    X(RESULT, result) \
+    X(NUMBER, status) X(NUMBER, ms) X(TEXT, why) X(NUMBER, kept) X(NUMBER, opened_at)
 #define STEP_FIELDS(X) \
     X(TEXT, step) \
     X(NUMBER, attempt) \
     X(EFFECT, effect) \
-    X(RESULT, result) X(NUMBER, final) X(TEXT, code) X(TEXT, note) X(DATA, value) \
-        X(TEXT, upstream) X(TEXT, endpoint) X(NUMBER, status) X(NUMBER, ms) X(TEXT, url) \
-            X(TEXT, milestone) X(TEXT, go_to) X(TEXT, branch) X(TEXT, session) \
-                X(NUMBER, setup) X(TEXT, detail) X(NUMBER, timeout_ms) X(TEXT, key)
+    X(RESULT, result) \
+    X(NUMBER, final) \
+    X(TEXT, code) \
+    X(TEXT, note) \
+    X(DATA, value) \
+    X(TEXT, upstream) \
+    X(TEXT, endpoint) \
+    X(NUMBER, status) \
+    X(NUMBER, ms) \
+    X(TEXT, url) \
+    X(TEXT, milestone) \
+    X(TEXT, go_to) \
+    X(TEXT, branch) \
+    X(TEXT, session) X(NUMBER, setup) X(TEXT, detail) X(NUMBER, timeout_ms) X(TEXT, key)
 #define WAITING_FIELDS(X) \
     X(ON, on) \
     X(NUMBER, due_ms) \
@@ -262,8 +287,8 @@ void entry_init(struct entry *ret, enum entry_kind kind)
     X(STATUS, status) \
     X(TEXT, code) \
     X(TEXT, reason) \
-    X(TEXT, detail) X(TEXT, step) X(DATA, result) X(NUMBER, replayable) X(NUMBER, calls) \
-        X(TEXT, session)
+    X(TEXT, detail) \
+    X(TEXT, step) X(DATA, result) X(NUMBER, replayable) X(NUMBER, calls) X(TEXT, session)
 #define MAIL_FIELDS(X) \
     X(TEXT, by) \
     X(TEXT, name) X(TEXT, id) X(DATA, data) X(TEXT, reason) X(TEXT, child) X(STATUS, status)

@@ -181,10 +181,10 @@ commands() {
 export NATS_URL=$NATS_URL PATH=\$PATH:$root/build/deps/bin
 nats req sluice.api.get.acme $1
 nats req sluice.api.submit.acme '{"flow":"order","input":{"item":"chair"}}'
+nats stream subjects SLUICE_JOBS --names
 nats sub --stream SLUICE_JOURNAL --all sluice.journal.acme.$1 --headers-only -T
 nats sub 'sluice.watch.>' --headers-only
 nats stream subjects SLUICE_RESULTS 'sluice.result.initech.>'
-nats stream subjects SLUICE_JOBS --names
 nats req sluice.admin.tenant.globex '{"cap":10}'
 nats req sluice.admin.upstream.agents ''
 nats object ls sluice_artifacts

@@ -20,7 +20,7 @@ static const char *const TENANTS[] = {"acme", "globex", NULL};
 
 static const struct load_spec READS = {
     .tenants = TENANTS,
-    .runs    = 300,
+    .runs    = 380,
     .body    = "\"flow\":{\"upstream\":\"sim\",\"steps\":[{\"id\":\"look\",\"timeout\":\"5s\","
                "\"retrieve\":{\"cmd\":\"page @N\",\"url\":\"https://shop.example/@N\"}}]}",
 };

@@ -50,17 +50,9 @@ static void a_drained_worker_hands_over(void **state)
 }
 
 /* Kept by one run for another that never comes: the reaper closes it when its time is over. */
-static bool sessions_closed(void)
-{
-    for (unsigned i = 0; i < world.opened; i++)
-        if (world.open[i])
-            return false;
-    return true;
-}
-
 static bool drive_keep(void)
 {
-    return drive_to_end() && sessions_closed();
+    return drive_to_end() && !any_open();
 }
 
 static void a_kept_session_is_closed_in_time(void **state)

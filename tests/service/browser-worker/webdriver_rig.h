@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -175,26 +176,41 @@ static inline void rig_keeper_kill(void)
     while (waitpid(-1, NULL, 0) > 0 || errno != ECHILD);
 }
 
+/* Who ends without being told is said: then the test that fails is not to blame. */
+static inline void rig_keeper_reap(pid_t driver)
+{
+    int status;
+
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+        if (pid == driver)
+            dprintf(2, "keeper: chromedriver ended with status %x\n", (unsigned)status);
+}
+
+static inline bool rig_keeper_hears(int from, pid_t driver, char *ret_order)
+{
+    struct pollfd mouth = {.fd = from, .events = POLLIN};
+
+    while (poll(&mouth, 1, 200) == 0)
+        rig_keeper_reap(driver);
+    return read(from, ret_order, 1) == 1;
+}
+
 static inline void rig_keeper(const struct rig *r, int from, int to)
 {
-    pid_t driver = 0, child;
+    pid_t driver = 0;
     char order, reply[64];
 
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     signal(SIGPIPE, SIG_IGN);
-    while (read(from, &order, 1) == 1) {
+    while (rig_keeper_hears(from, driver, &order)) {
         unsigned port = 0;
-        pid_t pid     = 0;
-        for (int status; (child = waitpid(-1, &status, WNOHANG)) > 0;)
-            if (child == driver) /* some tests mean it to */
-                dprintf(2, "keeper: chromedriver ended with status %x\n", (unsigned)status);
         if (order == 'k') /* clear everything away */
             rig_keeper_kill();
         else if (order == 'n') /* how many browser processes are there? */
             port = rig_signal_below(getpid(), "/chrom", 0);
         else
-            pid = driver = rig_keeper_start(r, order == 'b', &port);
-        int len = snprintf(reply, sizeof reply, "%d %u\n", (int)pid, port);
+            driver = rig_keeper_start(r, order == 'b', &port);
+        int len = snprintf(reply, sizeof reply, "%d %u\n", (int)driver, port);
         if (write(to, reply, (size_t)len) != len)
             break;
     }

@@ -108,8 +108,7 @@ static UNUSED_OK void world_server_start(struct world *w, const char *extra)
 
 static UNUSED_OK void world_server_end(struct world *w, int how)
 {
-    kill(w->server, SIGCONT);
-    kill(w->server, how);
+    kill(w->server, how); /* a stopped one, too */
     assert_int_equal(waitpid(w->server, NULL, 0), w->server);
     w->server = 0;
 }
