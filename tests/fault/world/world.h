@@ -38,7 +38,14 @@
 enum { ASKS_MAX = 16, SESSIONS_MAX = 16, WORKERS = 2, UP_MS = 4000 };
 
 /* A ticket whose delivery or ack was lost is given again after ten minutes. */
-enum { FINE_MS = 60000, COARSE_MS = 200, OVER_MS = 1300000, CLIENT_MS = 15000, REAPED_MS = 900000, IDLE_MS = 600000 };
+enum {
+    FINE_MS   = 60000,
+    COARSE_MS = 200,
+    OVER_MS   = 1300000,
+    CLIENT_MS = 15000,
+    REAPED_MS = 900000,
+    IDLE_MS   = 600000
+};
 #define TENANT "acme"
 
 /* A request of the client, and what was answered. */
