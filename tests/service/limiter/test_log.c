@@ -23,7 +23,8 @@
  * and after it was done, late, twice, and cut.
  */
 
-enum { RECORDS = 40, EVERY_MS = 700, SETTLE_MS = 30000 };
+/* Longer than a process is stopped by FAKE_FROZEN. */
+enum { RECORDS = 40, EVERY_MS = 700, SETTLE_MS = 150000 };
 
 /* One leader: what it folded, what it was told. */
 struct leader {
@@ -313,10 +314,10 @@ static unsigned incidents(struct fake_hurt hurt)
     fake_settle();
     fake_count(hurt);
     *i = (struct lim_incident){.since_ms = 1000000};
-    look_for(alerts, &t, 15000);
+    look_for(alerts, &t, SETTLE_MS);
     assert_int_equal(i->told, LIM_TOLD_FIRING);
     i->until_ms = 1005000;
-    look_for(alerts, &t, 15000);
+    look_for(alerts, &t, SETTLE_MS);
     assert_int_equal(i->told, LIM_TOLD_RESOLVED);
     *i = (struct lim_incident){.since_ms = 2000000};
     lim_alert_look(alerts, t.grants);
@@ -324,7 +325,7 @@ static unsigned incidents(struct fake_hurt hurt)
     lim_alert_free(&alerts);
     *i     = (struct lim_incident){.since_ms = 2000000, .until_ms = 2000001};
     alerts = lim_alert_new(bus, on_told, &t);
-    look_for(alerts, &t, 30000);
+    look_for(alerts, &t, SETTLE_MS);
     assert_int_equal(i->told, LIM_TOLD_RESOLVED);
 
     unsigned counted = fake_counted();
