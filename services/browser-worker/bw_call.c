@@ -7,7 +7,13 @@
 #include "bw_step.h"
 #include "problem/problem.h"
 
-enum { CALL_BODY_MAX = 512 * 1024, SUSPECT_WAIT_MS = 200 };
+enum { SERVICE_MAGIC = 0x62777271, CALL_BODY_MAX = 512 * 1024, SUSPECT_WAIT_MS = 200 };
+
+/* A chain of its own, as a driver's calls have one: the run's own is free to read the mail meanwhile. */
+struct bw_service_ask {
+    struct bus_op op;   /* first: SELF() */
+    struct bw_run *run; /* NULL: nobody waits for the answer any more */
+};
 
 static void send_call(struct bw_run *run);
 
@@ -59,10 +65,30 @@ static void read_answer(struct bw_run *run, const struct bus_reply *reply)
     json_set(run->doing.value, "http_status", json_new_int((int64_t)code));
 }
 
+static void request_end(struct bus_op *op, struct err e)
+{
+    struct bw_service_ask *r = SELF(struct bw_service_ask, SERVICE_MAGIC, op);
+
+    (void)e; /* only the end of the process ends it before its answer */
+    if (r->run)
+        r->run->requesting = NULL;
+    mem_free(&r);
+}
+
+void bw_call_cancel(struct bw_service_ask **slot)
+{
+    struct bw_service_ask *r = take(slot);
+
+    r->run = NULL;
+    (void)bus_op_done(&r->op);
+}
+
 static struct err on_answer(struct bus_op *op, const struct bus_reply *reply)
 {
-    struct bw_run *run = SELF(struct bw_run, BW_RUN_MAGIC, op);
+    struct bw_service_ask *r = SELF(struct bw_service_ask, SERVICE_MAGIC, op);
+    struct bw_run *run       = take(&r->run);
 
+    run->requesting = NULL;
     run->bw->metrics.calls_total++;
     run->doing.outcome.ms = bus_now(run->bw->bus) - run->doing.started_ms;
     run->doing.outcome.endpoint =
@@ -80,14 +106,15 @@ static struct err on_answer(struct bus_op *op, const struct bus_reply *reply)
     if (run->doing.fate != CALL_DONE)
         run->bw->metrics.calls_failed_total++;
     bw_step_attempted(run);
-    return OK;
+    return bus_op_done(op);
 }
 
 /* ---- the request ------------------------------------------------------------------------------------------ */
 
-static struct err request(struct bw_run *run)
+static void request(struct bw_run *run)
 {
-    struct bw_doing *d = &run->doing;
+    struct bw_doing *d       = &run->doing;
+    struct bw_service_ask *r = mem_new(struct bw_service_ask);
     char subject[SUBJECT_SIZE];
     struct buf body;
     const struct bus_header headers[] = {{"Sluice-Run", run->job.ticket.run},
@@ -103,9 +130,12 @@ static struct err request(struct bw_run *run)
         buf_bytes(&body), headers, *run->fold.plan.trace ? 4 : 3};
     uint64_t left    = bw_run_left_ms(run),
              timeout = d->step->timeout_ms < left ? d->step->timeout_ms : left;
-    struct err e     = bus_request(&run->op, &out, (uint32_t)timeout, on_answer);
+
+    r->run          = run;
+    run->requesting = r;
+    bus_op_start(run->bw->bus, &r->op, SERVICE_MAGIC, "call", 0, request_end);
+    (void)bus_request(&r->op, &out, (uint32_t)timeout, on_answer);
     buf_deinit(&body);
-    return e;
 }
 
 /* Is the lease suspect: no beat confirmed for nearly as long as the server waits?  Then somebody may hold the run by now. */
@@ -119,7 +149,7 @@ static bool suspect(const struct bw_run *run)
 static void journal_read_again(struct bw_run *run)
 {
     if (run_fold_mine(&run->fold, run->token))
-        (void)request(run);
+        request(run);
     else
         bw_run_drop(run, "another holds it");
 }
@@ -134,7 +164,7 @@ static struct err suspicion_waited(struct bus_op *op, const struct bus_reply *re
 static void send_call(struct bw_run *run)
 {
     if (run->doing.step->effect != EFFECT_UNSAFE) {
-        (void)request(run);
+        request(run);
         return;
     }
     if (bw_run_left_ms(run) == 0) {

@@ -12,4 +12,7 @@
 /* The body is expanded: {subject, body}. */
 void bw_call_do(struct bw_run *run);
 
+/* Its answer, if one comes, is nobody's; the service may have acted. */
+void bw_call_cancel(struct bw_service_ask **ask);
+
 #endif

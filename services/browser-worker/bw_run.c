@@ -433,21 +433,24 @@ void bw_run_advance(struct bw_run *run)
 
 static void mail_read(struct bw_run *run)
 {
-    if (run->fold.cancelled)
-        bw_step_interrupt(run); /* a read in flight is dropped, anything else awaited */
+    if (run_fold_mine(&run->fold, run->token) || run->fold.phase == RUN_ENDED)
+        bw_run_advance(run);
+    else
+        bw_run_drop(run, "another holds it");
 }
 
+/* First drop, then read: an answer that came while the journal is read would find the chain busy.
+   Was it no cancel, then the read is done again. */
 void bw_run_mail(struct bw_run *run)
 {
-    run->mail_seen = true;
-    if (run->stage == BW_HOLDING && bus_op_parked(&run->op) && bw_step_interruptible(run))
+    if (run->stage == BW_HOLDING && bus_op_parked(&run->op) && bw_step_interrupt(run))
         bw_journal_read(run, mail_read);
 }
 
+/* A read is done again by whoever comes next; anything else is awaited. */
 void bw_run_yield(struct bw_run *run)
 {
     run->yielding = true;
-    if (run->stage == BW_HOLDING && !run->over)
-        bw_step_interrupt(
-            run); /* a read is done again by whoever comes next; anything else is awaited */
+    if (run->stage == BW_HOLDING && !run->over && bw_step_interrupt(run))
+        bw_run_advance(run);
 }

@@ -114,7 +114,6 @@ struct bw_run {
     uint64_t deadline_boot_ms; /* of the step in hand */
     uint64_t beat_sent_ms,
         beat_confirmed_ms;      /* monotonic; the send time of the last confirmed one */
-    bool mail_seen;             /* a hint came */
     bool yielding;              /* drain: give it back at the next boundary */
     bool over;                  /* acked, released or dropped: nothing more is done */
     bool chain_over, beat_over; /* when both chains have ended it is freed */
@@ -124,7 +123,8 @@ struct bw_run {
     struct bw_expanding expanding;
     struct bw_permit permit;
     struct bw_permit_ask *asking;
-    struct bw_call *calling;
+    struct bw_call *calling;           /* of a driver */
+    struct bw_service_ask *requesting; /* of a `call` */
     bw_go_fn *going; /* a call of several requests waits for its next permit */
     bw_then_fn *read_then;
     struct bw_recording record;

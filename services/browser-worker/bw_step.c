@@ -49,31 +49,37 @@ void bw_step_stop(struct bw_run *run)
         bw_permit_cancel(&run->asking);
     if (run->calling)
         run->doing.driver->cancel(&run->calling);
+    if (run->requesting)
+        bw_call_cancel(&run->requesting);
     json_free(&run->doing.scope);
     json_free(&run->doing.body);
     json_free(&run->doing.value);
 }
 
 /* Nothing was sent yet, or what was sent only reads. */
-bool bw_step_interruptible(const struct bw_run *run)
+static bool may_be_dropped(const struct bw_run *run)
 {
     if (!run->doing.step || run->doing.opening)
         return false;
-    return run->calling ? run->doing.step->effect == EFFECT_READ : run->asking != NULL;
+    if (run->calling || run->requesting)
+        return run->doing.step->effect == EFFECT_READ;
+    return run->asking != NULL;
 }
 
-void bw_step_interrupt(struct bw_run *run)
+bool bw_step_interrupt(struct bw_run *run)
 {
-    if (!bw_step_interruptible(run))
-        return;
+    if (!may_be_dropped(run))
+        return false;
     if (run->asking)
         bw_permit_cancel(&run->asking);
+    if (run->requesting)
+        bw_call_cancel(&run->requesting);
     if (run->calling) {
         const struct bw_permit_done done = {.call_class = CALL_CLIENT};
         run->doing.driver->cancel(&run->calling);
         bw_permit_report(run->bw->permits, &run->permit, &done);
     }
-    bw_run_advance(run);
+    return true;
 }
 
 /* ---- OUTCOME ------------------------------------------------------------------------------------------- */
