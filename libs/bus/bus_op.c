@@ -6,8 +6,13 @@ static void set_timer(struct bus *bus);
 
 /* ---- what is due ----------------------------------------------------------------------------- */
 
+/* For one that ends nothing is due any more: put into the heap again over its deadline, it would be the
+   first there for ever. */
 static uint64_t due_at(const struct bus_op *op)
 {
+    if (op->state == BUS_OP_ENDING)
+        return UINT64_MAX;
+
     bool calls   = op->state == BUS_OP_CALLING || op->state == BUS_OP_WAITING;
     uint64_t due = calls ? op->until : UINT64_MAX;
 

@@ -266,6 +266,28 @@ static void an_answer_that_waits_in_the_box_is_in_time(void **state)
     assert_int_equal(p.err.kind, ERR_NONE);
 }
 
+/* The loop was away while the end was due: a stopped process, or a turn that took long. */
+static void an_end_whose_deadline_passed_comes_all_the_same(void **state)
+{
+    struct world *w    = *state;
+    struct bus_out out = {.subject = "s.a"};
+    struct probe p;
+
+    alarm(WORLD_WAIT_MS / 1000); /* a loop that does not turn cannot look at the clock */
+    world_stream(w, "S", "s.>", NULL);
+    probe_start(w, &p, 20);
+    assert_false(failed(bus_op_fail(&p.op, err_of(ERR_FULL, "test"))));
+    usleep(50000);
+    assert_true(world_run(w, world_is_set, &p.ended, WORLD_WAIT_MS));
+    assert_int_equal(p.end.kind, ERR_FULL);
+
+    probe_start(w, &p, 100); /* in the late turn itself, by an answer from the box */
+    assert_false(failed(bus_request(&p.op, &out, 0, probe_next)));
+    usleep(400000);
+    assert_true(world_run(w, world_is_set, &p.ended, WORLD_WAIT_MS));
+    alarm(0);
+}
+
 /* ---- late and twice --------------------------------------------------------------------------------- */
 
 static char first_reply[128];
@@ -484,6 +506,7 @@ int main(void)
         TEST(an_op_over_its_deadline_ends_unknown),
         TEST(a_hop_without_an_answer_ends_unknown),
         TEST(an_answer_that_waits_in_the_box_is_in_time),
+        TEST(an_end_whose_deadline_passed_comes_all_the_same),
         TEST(late_and_repeated_answers_are_dropped),
         TEST(of_two_answers_the_first_counts),
         TEST(ending_an_op_drops_its_answer),
