@@ -28,20 +28,16 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* Never 0: libuv calls the timers until none is due by the clock that it read before, so one that is always due
+   keeps the loop in there for ever, and no signal and no request is seen any more. */
 static void arm(struct svc *svc, uint64_t next)
 {
     uint64_t now = svc_now(svc);
 
-    if (svc->over) {
-        uv_timer_stop(&svc->timer);
-        return;
-    }
-    if (svc->poked)
-        next = now;
-    if (next == UINT64_MAX)
+    if (svc->over || next == UINT64_MAX)
         uv_timer_stop(&svc->timer);
     else
-        uv_timer_start(&svc->timer, svc->timer.timer_cb, next > now ? next - now : 0, 0);
+        uv_timer_start(&svc->timer, svc->timer.timer_cb, next > now ? next - now : 1, 0);
 }
 
 static uint64_t complain(struct svc *svc, uint64_t now)
@@ -62,11 +58,11 @@ static uint64_t drain_tick(struct svc *svc, uint64_t now);
 /* One look at everything that goes by time; says when to look again. */
 static void turn(struct svc *svc)
 {
-    uint64_t now  = svc_now(svc);
-    uint64_t next = earlier(complain(svc, now), svc_stream_tick(svc->streams, now));
+    uint64_t now = svc_now(svc), next = complain(svc, now);
 
-    svc->poked = false;
-    next       = earlier(next, svc_leader_tick(svc, now));
+    uv_idle_stop(&svc->soon); /* who pokes from now on wants another one */
+    next = earlier(next, svc_stream_tick(svc->streams, now));
+    next = earlier(next, svc_leader_tick(svc, now));
     if (svc->tick && !svc->over)
         next = earlier(next, svc->tick(svc->tick_self, now));
     next = earlier(next, drain_tick(svc, now));
@@ -77,6 +73,11 @@ static void turn(struct svc *svc)
 static void on_timer(uv_timer_t *timer)
 {
     turn(SELF(struct svc, SVC_MAGIC, timer->data));
+}
+
+static void on_soon(uv_idle_t *soon)
+{
+    turn(SELF(struct svc, SVC_MAGIC, soon->data));
 }
 
 static void on_burst(void *self)
@@ -93,9 +94,8 @@ void svc_tick(struct svc *svc, svc_tick_fn *fn, void *self)
 
 void svc_poke(struct svc *svc)
 {
-    svc->poked = true; /* heard at the end of a turn */
     if (!svc->over)
-        uv_timer_start(&svc->timer, on_timer, 0, 0);
+        uv_idle_start(&svc->soon, on_soon);
 }
 
 /* ---- NATS comes and goes ----------------------------------------------------------------------- */
@@ -131,6 +131,7 @@ static void stop(struct svc *svc)
     log_info("stopped", KV("worker", svc->instance), KV("ms", svc_now(svc) - svc->drain_since));
     svc->over = true;
     uv_timer_stop(&svc->timer);
+    uv_idle_stop(&svc->soon);
     uv_check_stop(&svc->check);
     uv_stop(&svc->loop);
 }
@@ -281,11 +282,13 @@ static void open_loop(struct svc *svc)
 {
     must(uv_loop_init(&svc->loop) == 0);
     must(uv_timer_init(&svc->loop, &svc->timer) == 0);
+    must(uv_idle_init(&svc->loop, &svc->soon) == 0);
     must(uv_check_init(&svc->loop, &svc->check) == 0);
     must(uv_signal_init(&svc->loop, &svc->term) == 0);
     must(uv_signal_init(&svc->loop, &svc->interrupt) == 0);
-    svc->timer.data = svc->check.data = svc->term.data = svc->interrupt.data = svc;
-    svc->timer.timer_cb                                                      = on_timer;
+    svc->timer.data = svc->soon.data = svc->check.data = svc;
+    svc->term.data = svc->interrupt.data = svc;
+    svc->timer.timer_cb                  = on_timer;
     must(uv_signal_start(&svc->term, on_signal, SIGTERM) == 0);
     must(uv_signal_start(&svc->interrupt, on_signal, SIGINT) == 0);
     signal(SIGPIPE, SIG_IGN);
@@ -367,6 +370,7 @@ void svc_free(struct svc **slot)
     httpd_free(&svc->httpd);
     bus_free(&svc->bus);
     uv_close((uv_handle_t *)&svc->timer, NULL);
+    uv_close((uv_handle_t *)&svc->soon, NULL);
     uv_close((uv_handle_t *)&svc->check, NULL);
     uv_close((uv_handle_t *)&svc->term, NULL);
     uv_close((uv_handle_t *)&svc->interrupt, NULL);

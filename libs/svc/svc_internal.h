@@ -37,6 +37,7 @@ struct svc {
     uv_loop_t loop;
     uv_signal_t term, interrupt;
     uv_timer_t timer; /* the one timer: the next instant that anybody here cares about */
+    uv_idle_t soon;   /* runs while somebody wants a turn at once */
     uv_check_t check; /* runs while draining only: asks after each turn */
     struct bus *bus;
     struct httpd *httpd;
@@ -44,7 +45,6 @@ struct svc {
 
     svc_tick_fn *tick;
     void *tick_self;
-    bool poked;
 
     svc_ready_fn *on_ready;
     void *ready_self;

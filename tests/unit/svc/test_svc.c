@@ -33,6 +33,7 @@ struct demo {
     uint64_t held_us, answer_at;
     uint64_t promised;
     bool told_tick;
+    bool pokes;
 };
 
 static struct err check_demo(void *self, char *why, unsigned long why_size)
@@ -131,6 +132,17 @@ static uint64_t demo_tick(void *self, uint64_t now)
     return d->told_tick ? UINT64_MAX : d->promised;
 }
 
+/* The worst of ticks: it always wants to be called at once, by either way of saying so. */
+static uint64_t hasty_tick(void *self, uint64_t now)
+{
+    const struct demo *d = self;
+
+    if (!d->pokes)
+        return now;
+    svc_poke(d->svc);
+    return UINT64_MAX;
+}
+
 static void demo_ready(void *self)
 {
     struct demo *d = self;
@@ -162,7 +174,8 @@ static int demo_run(const char *role, int argc, char **argv)
     show_metrics(d.svc, &d.metrics, NULL, NULL);
     svc_on_ready(d.svc, demo_ready, &d);
     svc_on_drain(d.svc, demo_drain, demo_drained, &d);
-    svc_tick(d.svc, demo_tick, &d);
+    d.pokes = str_equal(role, "poking");
+    svc_tick(d.svc, d.pokes || str_equal(role, "hasty") ? hasty_tick : demo_tick, &d);
     if (str_equal(role, "sick"))
         svc_health(d.svc, "stomach", "aches");
 
@@ -378,6 +391,23 @@ static void tick_comes_at_the_instant_it_promised(void **state)
     START(&r->a, "plain", NULL);
 
     rig_expect(&r->a, "tick came in time");
+}
+
+static void lives_and_ends_with(struct rig *r, const char *role)
+{
+    START(&r->a, role, NULL);
+
+    assert_has(rig_get(ready_port(&r->a), "/livez"), "200 OK");
+    kill(r->a.pid, SIGTERM);
+    assert_int_equal(rig_exit_status(&r->a), 0);
+    rig_end(&r->a);
+}
+
+/* libuv 1.44 never leaves a timer that is always due: no signal, no request is seen any more. */
+static void tick_that_is_never_content_does_not_stop_the_loop(void **state)
+{
+    lives_and_ends_with(*state, "hasty");
+    lives_and_ends_with(*state, "poking");
 }
 
 /* ---- streams ---------------------------------------------------------------------------------- */
@@ -717,6 +747,7 @@ int main(int argc, char **argv)
         WITH(part_that_is_not_ready_is_named),
         WITH(metrics_are_prometheus_text),
         WITH(tick_comes_at_the_instant_it_promised),
+        WITH(tick_that_is_never_content_does_not_stop_the_loop),
         WITH(streams_are_made_from_the_table),
         WITH(two_that_start_together_make_the_same_streams),
         WITH(streams_are_widened_but_never_narrowed),
