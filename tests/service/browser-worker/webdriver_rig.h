@@ -37,7 +37,13 @@
 #include "base/str.h"
 #include "bw_driver.h"
 
-enum { RIG_PATIENCE_MS = 30000, RIG_PAGE_MAX = 4 << 20, RIG_TIMEOUT_MS = 10000 };
+enum {
+    RIG_PATIENCE_MS = 30000,
+    RIG_PAGE_MAX    = 4 << 20,
+    RIG_TIMEOUT_MS  = 10000,
+    RIG_SLACK_MS =
+        5000, /* how late a busy machine may make what has a time: still below the preset one */
+};
 
 struct rig {
     int to_keeper, from_keeper;
@@ -511,6 +517,40 @@ static inline char *rig_curl(const struct rig *r, const char *path)
         buf_char(&text, (char)c);
     pclose(from);
     return buf_take(&text);
+}
+
+/* How often the shop was asked for a path so far. */
+static inline unsigned rig_visits(const struct rig *r, const char *path)
+{
+    AUTO(mem_free) char *asked  = mem_printf("/visits?of=%s", path);
+    AUTO(mem_free) char *number = rig_curl(r, asked);
+
+    return (unsigned)strtoul(number, NULL, 10);
+}
+
+/* Until the shop was asked for it more often than that: then a browser waits there for its answer. */
+static inline void rig_until_visited(struct rig *r, const char *path, unsigned before)
+{
+    for (uint64_t end = clk_mono_ms() + RIG_PATIENCE_MS; rig_visits(r, path) <= before;) {
+        if (clk_mono_ms() >= end)
+            fail_msg("nobody came to %s", path);
+        rig_turn(r, NULL, 10);
+    }
+}
+
+/* Until so is what was signalled: a process is not gone when the signal was sent. */
+#define RIG_UNTIL(condition) \
+    do { \
+        uint64_t end_ = clk_mono_ms() + RIG_PATIENCE_MS; \
+        while (!(condition) && clk_mono_ms() < end_) \
+            rig_turn(&rig, NULL, 10); \
+        assert_true(condition); \
+    } while (0)
+
+static inline void rig_driver_kill(struct rig *r)
+{
+    assert_int_equal(kill(r->driver_pid, SIGKILL), 0);
+    RIG_UNTIL(kill(r->driver_pid, 0) != 0);
 }
 
 /* After each test: no session but the shared one, and no profile or browser without a session. */

@@ -8,6 +8,7 @@
 #include "shop_server/shop_file.h"
 #include "shop_server/shop_order.h"
 #include "shop_server/shop_stream.h"
+#include "shop_server/shop_visit.h"
 
 enum { FIELD_SIZE = 128, DELAY_MAX_MS = 60000 };
 
@@ -81,6 +82,14 @@ static enum MHD_Result show_orders(struct MHD_Connection *connection)
     return give_text(connection, 200, "application/json", shop_order_json());
 }
 
+static enum MHD_Result show_visits(struct MHD_Connection *connection)
+{
+    char number[16];
+
+    snprintf(number, sizeof number, "%u", shop_visit_number(argument(connection, "of")));
+    return give_words(connection, 200, number);
+}
+
 static enum MHD_Result on_get(const struct shop_route *shop, struct MHD_Connection *connection,
                               const char *path)
 {
@@ -96,6 +105,8 @@ static enum MHD_Result on_get(const struct shop_route *shop, struct MHD_Connecti
         return give(connection, 200, shop_stream_huge("application/octet-stream"));
     if (strcmp(path, "/orders") == 0)
         return show_orders(connection);
+    if (strcmp(path, "/visits") == 0)
+        return show_visits(connection);
     if (strcmp(path, "/account") == 0 &&
         !strstr(header(connection, MHD_HTTP_HEADER_COOKIE), "shop=ada"))
         return give_elsewhere(connection, 303, "/login", NULL);
@@ -195,6 +206,7 @@ enum MHD_Result shop_route_on(void *self, struct MHD_Connection *connection, con
         *body_len = 0;
         return MHD_YES;
     }
+    shop_visit_count(path_of(url));
     be_slow(shop, connection);
     if (strcmp(method, "POST") == 0)
         return on_post(connection, path_of(url), form);

@@ -9,6 +9,7 @@
  *   GET  /account        the page, for those with the cookie
  *   POST /order          key and sku: one more order of that key; goes to /thanks
  *   GET  /orders         all orders: a page for browsers, JSON for everybody else
+ *   GET  /visits?of=PATH how often that path was asked for so far
  *
  * As a proxy it answers for every host: "GET http://any.example/cart" is "GET /cart".
  */
