@@ -22,6 +22,7 @@ struct gw_submit {
     bool answered; /* a dry run */
     const char *status;
     unsigned tries;
+    struct problem full; /* of the tenant's queue; NONE: there is room */
 };
 
 static struct err plan_stored(struct bus_op *op, const struct bus_reply *reply);
@@ -218,6 +219,32 @@ static struct err publish_ticket(struct gw_submit *s)
     return e;
 }
 
+/* ---- a full queue ------------------------------------------------------------------------------------------------------- */
+
+static struct err refuse_full(struct gw_submit *s)
+{
+    s->chain.why = s->full;
+    return err_of(ERR_FULL, "submit");
+}
+
+static struct err full_read(struct bus_op *op, const struct bus_reply *reply)
+{
+    struct gw_submit *s = SELF(struct gw_submit, CHAIN_MAGIC, op);
+
+    if (failed(reply->err))
+        return unknown(s);
+    if (s->chain.fold.phase == RUN_ABSENT || s->chain.fold.phase == RUN_REJECTED)
+        return refuse_full(s);
+    return meet(s);
+}
+
+/* A repeat is not refused for want of room: its run waits or ran already, and its first answer may have been lost. */
+static struct err meet_full(struct gw_submit *s)
+{
+    s->chain.leader = true; /* "not there" is believed */
+    return *s->plan.plan.key ? gw_chain_read(&s->chain, full_read) : refuse_full(s);
+}
+
 /* ---- beginning and end ---------------------------------------------------------------------------------------------------- */
 
 static struct json *answer(const struct gw_submit *s)
@@ -255,18 +282,17 @@ static void submit_end(struct bus_op *op, struct err e)
     mem_free(&s);
 }
 
-static struct err check_queue(struct gw_submit *s, const struct run_rule *rule)
+static void check_queue(struct gw_submit *s, const struct run_rule *rule)
 {
     uint64_t depth = gw_book_depth(s->chain.gw->book, s->chain.request.tenant);
 
     if (depth == UINT64_MAX || depth < rule->queue_max)
-        return OK;
-    problem_set(&s->chain.why, PROBLEM_QUEUE_FULL, "",
+        return;
+    problem_set(&s->full, PROBLEM_QUEUE_FULL, "",
                 "%llu runs of tenant %s wait; at most %llu may (queue_max of tier %s)",
                 (unsigned long long)depth, s->chain.request.tenant,
                 (unsigned long long)rule->queue_max, rule->tier);
-    s->chain.why.retry_after_ms = 5000;
-    return err_of(ERR_FULL, "submit");
+    s->full.retry_after_ms = 5000;
 }
 
 static struct err dry_run(struct gw_submit *s)
@@ -290,10 +316,6 @@ static struct err begin(struct gw_submit *s, struct bus_msg **msg)
 
     if (failed(e))
         return e;
-    if (!gw->ready || !gw_book_ready(gw->book)) {
-        gw_request_unavailable(&s->chain.why, "this gateway is starting; nothing was stored");
-        return err_of(ERR_RETRY, "submit");
-    }
     if (!s->chain.request.body) {
         problem_set(&s->chain.why, PROBLEM_INVALID_REQUEST, "",
                     "the body is empty; send {\"flow\":…,\"input\":{…}}");
@@ -303,8 +325,8 @@ static struct err begin(struct gw_submit *s, struct bus_msg **msg)
     if (!failed(e))
         e = gw_plan_read(&s->plan, gw, s->chain.request.tenant, &rule, s->chain.request.body,
                          clk_wall_ms(), &s->chain.why);
-    if (!failed(e) && !s->plan.dry_run)
-        e = check_queue(s, &rule);
+    if (!failed(e))
+        check_queue(s, &rule);
     return e;
 }
 
@@ -327,7 +349,7 @@ void gw_submit(struct gw *gw, struct bus_msg **msg)
         return;
     }
     (void)subject_journal(s->chain.journal, s->chain.request.tenant, s->plan.plan.run);
-    e = append_plan(s);
+    e = s->full.code == PROBLEM_NONE ? append_plan(s) : meet_full(s);
     if (failed(e))
         (void)bus_op_fail(&s->chain.op, e);
 }
