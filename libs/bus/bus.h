@@ -298,6 +298,8 @@ MUST_USE struct err bus_follow(struct bus *bus, const struct bus_follow *follow,
                                struct bus_follower **ret);
 void bus_follow_end(struct bus_follower **follower);
 uint64_t bus_follow_seq(const struct bus_follower *follower); /* the last sequence seen */
+/* All that was there at first (or when it was made anew) is through. */
+bool bus_follow_caught_up(const struct bus_follower *follower);
 
 /*
  * A consumer that hands out leases: a durable pull consumer somebody made.  It pulls as many as

@@ -378,6 +378,11 @@ void bus_follow_end(struct bus_follower **slot)
     (void)bus_op_done(&f->op);
 }
 
+bool bus_follow_caught_up(const struct bus_follower *f)
+{
+    return f->caught_up;
+}
+
 uint64_t bus_follow_seq(const struct bus_follower *f)
 {
     return f->seen;

@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "run/run_value.h"
 
 enum field {
     FIELD_TIER,
@@ -82,18 +83,6 @@ static bool tier_known(const struct run_tenants *book, const char *tier)
 
 /* ---- reading a value --------------------------------------------------------------------------------- */
 
-static struct err wrong(struct problem *why, const char *field, const char *detail,
-                        const char *attempt)
-{
-    char pointer[sizeof(why->pointer)];
-
-    str_format(pointer, sizeof(pointer), "/%s", field);
-    problem_set(why, PROBLEM_INVALID_REQUEST, pointer, "%s: %s", field, detail);
-    if (attempt)
-        str_copy(why->attempt, sizeof(why->attempt), attempt);
-    return err_of(ERR_REJECT, "read tenant");
-}
-
 static struct err read_number(const struct json *at, const char *field, int64_t min,
                               int64_t max, uint64_t *ret, struct problem *why)
 {
@@ -102,18 +91,9 @@ static struct err read_number(const struct json *at, const char *field, int64_t 
     if (json_type(at) != JSON_INT || json_int(at) < min || json_int(at) > max) {
         str_format(detail, sizeof(detail), "must be a whole number from %lld to %lld",
                    (long long)min, (long long)max);
-        return wrong(why, field, detail, NULL);
+        return run_value_wrong(why, field, detail, NULL);
     }
     *ret = (uint64_t)json_int(at);
-    return OK;
-}
-
-static struct err read_bool(const struct json *at, const char *field, bool *ret,
-                            struct problem *why)
-{
-    if (json_type(at) != JSON_BOOL)
-        return wrong(why, field, "must be true or false", NULL);
-    *ret = json_bool(at);
     return OK;
 }
 
@@ -123,15 +103,16 @@ static struct err read_lanes(const struct json *at, bool ret[LANES], struct prob
     bool lanes[LANES]                = {false};
 
     if (json_type(at) != JSON_ARRAY || json_count(at) == 0)
-        return wrong(why, "lanes", "must be a list of lanes, with at least one",
-                     "[\"standard\",\"bulk\"]");
+        return run_value_wrong(why, "lanes", "must be a list of lanes, with at least one",
+                               "[\"standard\",\"bulk\"]");
     for (size_t n = 0; n < json_count(at); n++) {
         const char *word = json_str(json_at(at, n));
         enum lane lane   = word ? lane_of(word) : LANE_NONE;
 
         if (lane == LANE_NONE)
-            return wrong(why, "lanes", "holds what is no lane: realtime, standard, bulk",
-                         word ? str_nearest(word, WORDS) : NULL);
+            return run_value_wrong(why, "lanes",
+                                   "holds what is no lane: realtime, standard, bulk",
+                                   word ? str_nearest(word, WORDS) : NULL);
         lanes[lane] = true;
     }
     memcpy(ret, lanes, sizeof(lanes));
@@ -145,24 +126,26 @@ static struct err read_tier(const struct run_tenants *book, const struct json *a
     const char *word                 = json_str(at);
 
     if (!word || !str_is_name(word))
-        return wrong(why, "tier",
-                     "must be the name of a tier: free, pro, scale or one of the operator's",
-                     NULL);
+        return run_value_wrong(
+            why, "tier",
+            "must be the name of a tier: free, pro, scale or one of the operator's", NULL);
     if (tiers && !tier_known(book, word))
-        return wrong(why, "tier",
-                     "is not known: free, pro, scale or one of the operator's (tier.<name>)",
-                     str_nearest(word, WORDS));
+        return run_value_wrong(
+            why, "tier",
+            "is not known: free, pro, scale or one of the operator's (tier.<name>)",
+            str_nearest(word, WORDS));
     str_copy(ret, STR_NAME_SIZE, word);
     return OK;
 }
 
 static struct err read_field(const struct run_tenants *book, enum field field,
-                             const struct json *at, bool tiers, struct run_rule *rule,
+                             const struct json *doc, bool tiers, struct run_rule *rule,
                              struct problem *why)
 {
-    const char *name = FIELDS[field];
-    uint64_t n       = 0;
-    struct err e     = OK;
+    const char *name      = FIELDS[field];
+    const struct json *at = run_value_get(doc, name);
+    uint64_t n            = 0;
+    struct err e          = OK;
 
     switch (field) {
     case FIELD_TIER:
@@ -184,12 +167,12 @@ static struct err read_field(const struct run_tenants *book, enum field field,
     case FIELD_RUNS_PER_HOUR:
         return read_number(at, name, 1, INT64_C(1000000000), &rule->runs_per_hour, why);
     case FIELD_PRIVATE_NET:
-        return read_bool(at, name, &rule->private_net, why);
+        return run_value_bool(doc, name, &rule->private_net, why);
     case FIELD_PAUSED:
-        return read_bool(at, name, &rule->paused, why);
+        return run_value_bool(doc, name, &rule->paused, why);
     case FIELD_REASON:
         if (!json_str(at))
-            return wrong(why, name, "must be a string", NULL);
+            return run_value_wrong(why, name, "must be a string", NULL);
         str_copy(rule->reason, sizeof(rule->reason), json_str(at));
         return OK;
     }
@@ -201,38 +184,25 @@ static struct err read_value(const struct run_tenants *book, const char *key,
                              const struct json *doc, bool tiers, struct value *ret,
                              struct problem *why)
 {
-    struct value value  = {0};
-    const char *unknown = NULL, *nearest = NULL;
-    char detail[160];
+    struct value value = {0};
 
     if (!str_is_name(key) && !run_tenant_is_tier(key)) {
         problem_set(why, PROBLEM_INVALID_REQUEST, "",
                     "\"%.64s\" is no name of a tenant, and no tier.<name>", key);
         return err_of(ERR_REJECT, "read tenant");
     }
-    if (json_type(doc) != JSON_OBJECT) {
-        problem_set(why, PROBLEM_INVALID_REQUEST, "",
-                    "must be an object such as {\"tier\":\"pro\"}, not %s",
-                    json_type_word(doc));
-        return err_of(ERR_REJECT, "read tenant");
-    }
-    if (!json_known(doc, FIELDS, &unknown, &nearest)) {
-        str_format(detail, sizeof(detail),
-                   nearest ? "is no field of a tenant; is \"%s\" meant?"
-                           : "is no field of a tenant",
-                   nearest ? nearest : "");
-        return wrong(why, unknown, detail, nearest);
-    }
+    struct err e = run_value_object(doc, "{\"tier\":\"pro\"}", why);
+    if (!failed(e))
+        e = run_value_known(doc, "", FIELDS, "a tenant", why);
+    if (failed(e))
+        return e;
     for (int field = FIELD_TIER; field <= FIELD_REASON; field++) {
-        const struct json *at = json_get(doc, FIELDS[field]);
-
-        if (!at || json_type(at) == JSON_NULL)
-            continue; /* null is "as the tier has it" */
+        if (!run_value_get(doc, FIELDS[field]))
+            continue; /* as the tier has it */
         if (field == FIELD_TIER && run_tenant_is_tier(key))
-            return wrong(why, "tier", "a tier cannot stand on a tier", NULL);
+            return run_value_wrong(why, "tier", "a tier cannot stand on a tier", NULL);
 
-        struct err e = read_field(book, (enum field)field, at, tiers, &value.says, why);
-
+        e = read_field(book, (enum field)field, doc, tiers, &value.says, why);
         if (failed(e))
             return e;
         value.has |= 1U << field;

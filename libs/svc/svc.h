@@ -105,6 +105,11 @@ struct svc_route {
 };
 void svc_serve(struct svc *svc, const struct svc_route *routes,
                void *self); /* until a NULL subject */
+/* Endpoints that one route serves together, for the statistics; until a NULL subject. */
+struct svc_endpoint {
+    const char *subject, *name;
+};
+void svc_endpoints(struct svc *svc, const struct svc_endpoint *endpoints);
 /* Tells the statistics that a request was answered.  since_us: clk_mono_us() when it came. */
 void svc_answered(struct svc *svc, const char *endpoint, uint64_t since_us, bool ok);
 

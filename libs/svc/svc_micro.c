@@ -176,6 +176,16 @@ static struct endpoint *find_endpoint(struct svc_micro *m, const char *name)
     return NULL;
 }
 
+static void add_endpoint(struct svc_micro *m, const char *name, const char *subject,
+                         const char *queue)
+{
+    if (find_endpoint(m, name))
+        return;
+    must(m->endpoint_count < ROUTES_MAX);
+    m->endpoints[m->endpoint_count++] =
+        (struct endpoint){.name = name, .subject = subject, .queue = queue ? queue : ""};
+}
+
 void svc_serve(struct svc *svc, const struct svc_route *routes, void *self)
 {
     struct svc_micro *m = svc->micro;
@@ -191,10 +201,15 @@ void svc_serve(struct svc *svc, const struct svc_route *routes, void *self)
         if (failed(e))
             die(1, "cannot subscribe to %s", r->subject);
         route->others = queue != NULL;
-        if (r->endpoint && !find_endpoint(m, r->endpoint))
-            m->endpoints[m->endpoint_count++] = (struct endpoint){
-                .name = r->endpoint, .subject = r->subject, .queue = queue ? queue : ""};
+        if (r->endpoint)
+            add_endpoint(m, r->endpoint, r->subject, queue);
     }
+}
+
+void svc_endpoints(struct svc *svc, const struct svc_endpoint *endpoints)
+{
+    for (const struct svc_endpoint *e = endpoints; e->subject; e++)
+        add_endpoint(svc->micro, e->name, e->subject, svc->about->name);
 }
 
 void svc_answered(struct svc *svc, const char *endpoint, uint64_t since_us, bool ok)

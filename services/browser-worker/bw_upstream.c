@@ -164,16 +164,16 @@ static void on_anew(void *self)
     forget_all(all);
 }
 
+/* From its oldest value on: behind one that is refused the last good one is found. */
 struct bw_upstreams *bw_upstream_new(struct bus *bus)
 {
     struct bw_upstreams *all       = mem_new(struct bw_upstreams);
-    const struct bus_follow follow = {.stream           = "KV_" BUCKET_UPSTREAMS,
-                                      .filter           = "$KV." BUCKET_UPSTREAMS ".>",
-                                      .last_per_subject = true,
-                                      .on_msg           = on_value,
-                                      .on_caught_up     = on_caught_up,
-                                      .on_anew          = on_anew,
-                                      .self             = all};
+    const struct bus_follow follow = {.stream       = "KV_" BUCKET_UPSTREAMS,
+                                      .filter       = "$KV." BUCKET_UPSTREAMS ".>",
+                                      .on_msg       = on_value,
+                                      .on_caught_up = on_caught_up,
+                                      .on_anew      = on_anew,
+                                      .self         = all};
 
     all->known = map_new();
     if (failed(bus_follow(bus, &follow, &all->follower)))

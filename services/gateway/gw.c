@@ -18,6 +18,7 @@ struct gw *gw_new(struct svc *svc, const struct gw_config *config)
     gw->bus    = svc_bus(svc);
     gw->config = config;
     gw->book   = gw_book_new(gw);
+    svc_health(svc, "configuration", "is being read");
     svc_metrics(svc, METRICS, sizeof METRICS / sizeof *METRICS, &gw->metrics, NULL, NULL);
     return gw;
 }
@@ -27,6 +28,17 @@ void gw_ready(void *self)
     struct gw *gw = self;
 
     gw->ready = true;
+    gw_open(gw);
+}
+
+void gw_open(struct gw *gw)
+{
+    if (gw->open || !gw->ready || !gw_book_ready(gw->book) || svc_draining(gw->svc))
+        return;
+    gw->open = true;
+    svc_serve(gw->svc, gw_on, gw);
+    svc_endpoints(gw->svc, gw_on_endpoints);
+    svc_health(gw->svc, "configuration", NULL);
 }
 
 void gw_stop(struct gw *gw)

@@ -36,7 +36,8 @@ struct gw {
     const struct gw_config *config;
     struct gw_metrics metrics;
     struct gw_book *book; /* what tenants, flows and upstreams there are */
-    bool ready;
+    bool ready;           /* the streams stand */
+    bool open;            /* requests are heard */
 };
 
 struct gw *gw_new(struct svc *svc, const struct gw_config *config);
@@ -44,6 +45,10 @@ void gw_stop(struct gw *gw);
 void gw_free(struct gw **gw);
 void gw_ready(void *self);
 
+/* The door opens once the streams stand and the configuration is read: before, other gateways answer. */
+void gw_open(struct gw *gw);
+
 extern const struct svc_route gw_on[];
+extern const struct svc_endpoint gw_on_endpoints[];
 
 #endif

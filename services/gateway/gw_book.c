@@ -5,9 +5,12 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "gw_refusal.h"
+#include "run/run_setting.h"
+#include "run/run_upstream.h"
 #include "wire/subject.h"
 
-enum { BOOKS = 3 };
+enum { BOOKS = 4 };
 
 struct depth {
     uint64_t queued;
@@ -18,96 +21,141 @@ struct gw_book {
     struct gw *gw;
     struct run_tenants *tenants;
     struct map *flows;     /* key -> struct json: the whole value */
-    struct map *upstreams; /* name -> struct json */
+    struct map *upstreams; /* name -> struct run_upstream */
     struct map *depths;    /* tenant -> struct depth */
+    struct gw_refusals *refusals;
     struct bus_follower *followers[BOOKS];
     struct bus_sub *depth_sub;
-    unsigned caught_up;
 };
 
 /* ---- buckets ---------------------------------------------------------------------------------------------- */
 
-static void put_json(struct map *map, const char *key, struct json *value)
+/* What a bucket's value is read with: keeps it, or forgets what is gone; REJECT: why says what is wrong. */
+typedef struct err read_fn(struct gw_book *book, const char *key, const struct bus_msg *msg,
+                           struct problem *why);
+
+static void on_value(struct gw_book *book, const char *bucket, const struct bus_msg *msg,
+                     read_fn *read)
 {
-    struct json *old = value ? map_put(map, key, value) : map_remove(map, key);
-
-    json_free(&old);
-}
-
-static void ignored(const char *bucket, const char *key, const char *why)
-{
-    log_warn("configuration value ignored", KV("name", bucket), KV("key", key), KV("why", why));
-}
-
-static struct json *parse_value(const char *bucket, const char *key, const struct bus_msg *msg)
-{
-    struct json *value = NULL;
-    char why[JSON_WHY_SIZE];
-
-    if (failed(json_parse(&value, msg->body, why, sizeof why)))
-        ignored(bucket, key, why);
-    else if (json_type(value) != JSON_OBJECT) {
-        ignored(bucket, key, "it is not an object");
-        json_free(&value);
-    }
-    return value;
-}
-
-static void on_tenant(void *self, struct bus_msg **msg)
-{
-    struct gw_book *book = self;
-    const char *key      = bus_kv_key(*msg);
+    const char *key = bus_kv_key(msg);
     struct problem why;
 
     if (!key)
         return;
-    if (bus_kv_gone(*msg))
-        run_tenant_remove(book->tenants, key);
-    else if (failed(run_tenant_put(book->tenants, key, (*msg)->body, false, &why)))
-        ignored(BUCKET_TENANTS, key, why.detail);
+    if (failed(read(book, key, msg, &why)))
+        gw_refusal_say(book->refusals, bucket, key, msg->stored_ms, &why);
+    else
+        gw_refusal_over(book->refusals, bucket, key);
 }
 
+static struct err parse(const struct bus_msg *msg, struct json **ret, struct problem *why)
+{
+    char detail[JSON_WHY_SIZE];
+
+    if (!failed(json_parse(ret, msg->body, detail, sizeof detail)))
+        return OK;
+    problem_set(why, PROBLEM_INVALID_REQUEST, "", "is no JSON: %s", detail);
+    return err_of(ERR_REJECT, "read value");
+}
+
+static struct err read_tenant(struct gw_book *book, const char *key, const struct bus_msg *msg,
+                              struct problem *why)
+{
+    if (!bus_kv_gone(msg))
+        return run_tenant_put(book->tenants, key, msg->body, gw_book_ready(book), why);
+    run_tenant_remove(book->tenants, key);
+    return OK;
+}
+
+static struct err read_flow(struct gw_book *book, const char *key, const struct bus_msg *msg,
+                            struct problem *why)
+{
+    struct json *doc = NULL, *old = NULL;
+    struct run_flow_setting says;
+
+    if (bus_kv_gone(msg)) {
+        old = map_remove(book->flows, key);
+        json_free(&old);
+        return OK;
+    }
+    struct err e = parse(msg, &doc, why);
+    if (!failed(e))
+        e = run_setting_flow(&says, key, doc, why);
+    if (failed(e)) {
+        json_free(&doc);
+        return e;
+    }
+    old = map_put(book->flows, key, doc);
+    json_free(&old);
+    return OK;
+}
+
+static struct err read_upstream(struct gw_book *book, const char *key,
+                                const struct bus_msg *msg, struct problem *why)
+{
+    struct run_upstream says;
+    void *old = NULL;
+
+    if (bus_kv_gone(msg)) {
+        old = map_remove(book->upstreams, key);
+    } else {
+        struct err e = run_upstream_read(&says, key, msg->body, why);
+
+        if (failed(e))
+            return e;
+        old = map_put(book->upstreams, key, mem_copy(&says, sizeof says));
+    }
+    mem_free(&old);
+    return OK;
+}
+
+/* Pools are the scheduler's; here only whether its value can be read. */
+static struct err read_pool(struct gw_book *book, const char *key, const struct bus_msg *msg,
+                            struct problem *why)
+{
+    AUTO(json_free) struct json *doc = NULL;
+    struct run_pool_setting says;
+
+    (void)book;
+    if (bus_kv_gone(msg))
+        return OK;
+    struct err e = parse(msg, &doc, why);
+    return failed(e) ? e : run_setting_pool(&says, key, doc, why);
+}
+
+static void on_tenant(void *self, struct bus_msg **msg)
+{
+    on_value(self, BUCKET_TENANTS, *msg, read_tenant);
+}
 static void on_flow(void *self, struct bus_msg **msg)
 {
-    struct gw_book *book = self;
-    const char *key      = bus_kv_key(*msg);
-
-    if (!key)
-        return;
-    if (bus_kv_gone(*msg)) {
-        put_json(book->flows, key, NULL);
-        return;
-    }
-    struct json *value = parse_value(BUCKET_FLOWS, key, *msg);
-    if (value && json_type(json_get(value, "flow")) != JSON_OBJECT) {
-        ignored(BUCKET_FLOWS, key, "it has no \"flow\": {\"version\":1,\"flow\":{…}}");
-        json_free(&value);
-    }
-    if (value)
-        put_json(book->flows, key, value);
+    on_value(self, BUCKET_FLOWS, *msg, read_flow);
 }
-
 static void on_upstream(void *self, struct bus_msg **msg)
 {
-    struct gw_book *book = self;
-    const char *key      = bus_kv_key(*msg);
+    on_value(self, BUCKET_UPSTREAMS, *msg, read_upstream);
+}
+static void on_pool(void *self, struct bus_msg **msg)
+{
+    on_value(self, BUCKET_POOLS, *msg, read_pool);
+}
 
-    if (!key)
-        return;
-    if (bus_kv_gone(*msg)) {
-        put_json(book->upstreams, key, NULL);
-        return;
-    }
-    struct json *value = parse_value(BUCKET_UPSTREAMS, key, *msg);
-    if (value)
-        put_json(book->upstreams, key, value);
+bool gw_book_ready(const struct gw_book *book)
+{
+    for (size_t i = 0; i < BOOKS; i++)
+        if (!book->followers[i] || !bus_follow_caught_up(book->followers[i]))
+            return false;
+    return true;
 }
 
 static void caught_up(void *self)
 {
     struct gw_book *book = self;
 
-    book->caught_up++;
+    if (!gw_book_ready(book))
+        return;
+    gw_refusal_begin(book->refusals);
+    gw_open(book->gw);
 }
 
 /* ---- depth ------------------------------------------------------------------------------------------------- */
@@ -162,7 +210,8 @@ struct gw_book *gw_book_new(struct gw *gw)
         bus_msg_fn *fn;
     } buckets[BOOKS]     = {{"KV_" BUCKET_TENANTS, "$KV." BUCKET_TENANTS ".>", on_tenant},
                             {"KV_" BUCKET_FLOWS, "$KV." BUCKET_FLOWS ".>", on_flow},
-                            {"KV_" BUCKET_UPSTREAMS, "$KV." BUCKET_UPSTREAMS ".>", on_upstream}};
+                            {"KV_" BUCKET_UPSTREAMS, "$KV." BUCKET_UPSTREAMS ".>", on_upstream},
+                            {"KV_" BUCKET_POOLS, "$KV." BUCKET_POOLS ".>", on_pool}};
     struct gw_book *book = mem_new(struct gw_book);
 
     book->gw        = gw;
@@ -170,13 +219,14 @@ struct gw_book *gw_book_new(struct gw *gw)
     book->flows     = map_new();
     book->upstreams = map_new();
     book->depths    = map_new();
+    book->refusals  = gw_refusal_new(gw->bus);
     for (size_t i = 0; i < BOOKS; i++) {
-        const struct bus_follow follow = {.stream           = buckets[i].stream,
-                                          .filter           = buckets[i].filter,
-                                          .last_per_subject = true,
-                                          .on_msg           = buckets[i].fn,
-                                          .on_caught_up     = caught_up,
-                                          .self             = book};
+        /* From its oldest value on: behind one that is refused the last good one is found. */
+        const struct bus_follow follow = {.stream       = buckets[i].stream,
+                                          .filter       = buckets[i].filter,
+                                          .on_msg       = buckets[i].fn,
+                                          .on_caught_up = caught_up,
+                                          .self         = book};
         if (failed(bus_follow(gw->bus, &follow, &book->followers[i])))
             svc_die(gw->svc, "cannot follow the configuration buckets");
     }
@@ -186,9 +236,13 @@ struct gw_book *gw_book_new(struct gw *gw)
     return book;
 }
 
-bool gw_book_ready(const struct gw_book *book)
+static void free_values(struct map **map)
 {
-    return book->caught_up >= BOOKS;
+    void *value;
+
+    for (size_t it = 0; map_next(*map, &it, NULL, &value);)
+        mem_free(&value);
+    map_free(map);
 }
 
 static void free_json(struct map **map)
@@ -206,8 +260,6 @@ static void free_json(struct map **map)
 void gw_book_free(struct gw_book **slot)
 {
     struct gw_book *book = take(slot);
-    const char *key;
-    void *value;
 
     if (!book)
         return;
@@ -216,10 +268,9 @@ void gw_book_free(struct gw_book **slot)
     bus_unsubscribe(&book->depth_sub);
     run_tenant_free(&book->tenants);
     free_json(&book->flows);
-    free_json(&book->upstreams);
-    for (size_t it = 0; map_next(book->depths, &it, &key, &value);)
-        mem_free(&value);
-    map_free(&book->depths);
+    free_values(&book->upstreams);
+    free_values(&book->depths);
+    gw_refusal_free(&book->refusals);
     mem_free(&book);
 }
 
@@ -297,10 +348,10 @@ struct err gw_book_flow(const struct gw_book *book, const char *ref,
 struct err gw_book_upstream(const struct gw_book *book, const char *name, const char *pointer,
                             const char **ret_driver, struct problem *why)
 {
-    const struct json *value = map_find(book->upstreams, name);
+    const struct run_upstream *value = map_find(book->upstreams, name);
 
     if (value) {
-        *ret_driver = json_str(json_get(value, "driver"));
+        *ret_driver = value->driver;
         return OK;
     }
     const char *nearest = nearest_key(book->upstreams, name);

@@ -14,7 +14,6 @@ int main(int argc, char **argv)
         svc_new(&about, argc, argv); /* configuration, log, loop, bus; or one line and exit */
     struct gw *gw = gw_new(svc, &config);
 
-    svc_serve(svc, gw_on, gw);
     svc_on_ready(svc, gw_ready, gw);
     int status = svc_run(svc);
 

@@ -302,16 +302,16 @@ static void on_anew(void *self)
     }
 }
 
+/* From its oldest value on: behind one that is refused the last good one is found. */
 void lim_on_follow(struct lim *lim)
 {
     const struct bus_follow follow = {
-        .stream           = "KV_" BUCKET_UPSTREAMS,
-        .filter           = "$KV." BUCKET_UPSTREAMS ".>",
-        .last_per_subject = true,
-        .on_msg           = on_value,
-        .on_caught_up     = on_caught_up,
-        .on_anew          = on_anew,
-        .self             = lim,
+        .stream       = "KV_" BUCKET_UPSTREAMS,
+        .filter       = "$KV." BUCKET_UPSTREAMS ".>",
+        .on_msg       = on_value,
+        .on_caught_up = on_caught_up,
+        .on_anew      = on_anew,
+        .self         = lim,
     };
 
     if (failed(bus_follow(lim->bus, &follow, &lim->upstreams)))

@@ -272,7 +272,9 @@ static uint64_t lead(struct sch *s, uint64_t now)
 {
     int64_t next = 0;
 
-    if (s->role == ROLE_FILLING && (s->filled || now >= s->fill_since + SCH_FILL_MS)) {
+    /* Not before it is known who is paused, and whose cap is what. */
+    if (s->role == ROLE_FILLING && sch_on_configured(s) &&
+        (s->filled || now >= s->fill_since + SCH_FILL_MS)) {
         const struct sch_figures f = sch_index_figures(s->index);
 
         s->role = ROLE_DECIDING;
@@ -281,7 +283,9 @@ static uint64_t lead(struct sch *s, uint64_t now)
         s->look_at = now + SCH_LOOK_MS;
     }
     if (s->role != ROLE_DECIDING)
-        return s->role == ROLE_FILLING ? s->fill_since + SCH_FILL_MS : UINT64_MAX;
+        return s->role == ROLE_FILLING && now < s->fill_since + SCH_FILL_MS
+                   ? s->fill_since + SCH_FILL_MS
+                   : UINT64_MAX;
 
     next = sch_place_turn(s->index, (int64_t)now);
     sch_do_leases(s, now);

@@ -109,7 +109,7 @@ struct sch {
     struct bus_follower *journal, *results, *tenants, *upstreams, *flows, *pool_values, *locks;
     struct bus_sub *status, *freed, *upstream_state;
     bool following;
-    bool journal_read, results_read, tenants_read;
+    bool journal_read, results_read;
 
     struct list ops; /* all chains */
     unsigned admits, mends;
@@ -147,6 +147,8 @@ struct sch *sch_op_end(struct sch_op *op); /* in `end`: NULL if the scheduler is
 /* ---- sch_on: what comes in */
 extern const struct svc_route sch_on_routes[];
 void sch_on_follow(struct sch *s); /* from the first moment the streams stand */
+bool sch_on_configured(
+    const struct sch *s); /* tenants, upstreams, flows, pools, locks are read */
 void sch_on_ticket(void *self, struct bus_msg **msg);
 void sch_on_gap(void *self, const char *why);
 void sch_on_job(struct sch *s, struct sch_job *job); /* one that is known now: who leased it? */

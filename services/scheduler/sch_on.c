@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "run/run_setting.h"
 #include "run/run_upstream.h"
 #include "sch.h"
 #include "sch_claim.h"
@@ -203,7 +204,8 @@ static void on_tenant_value(void *self, struct bus_msg **slot)
         return;
     if (bus_kv_gone(*slot)) {
         run_tenant_remove(s->book, key);
-    } else if (failed(run_tenant_put(s->book, key, (*slot)->body, s->tenants_read, &why))) {
+    } else if (failed(run_tenant_put(s->book, key, (*slot)->body,
+                                     bus_follow_caught_up(s->tenants), &why))) {
         log_warn("value of a tenant refused, the last good one stays", KV("key", key),
                  KV("at", why.pointer), KV("why", why.detail));
         return;
@@ -211,42 +213,28 @@ static void on_tenant_value(void *self, struct bus_msg **slot)
     sch_index_rules(s->index, run_tenant_is_tier(key) ? NULL : key, sch_now(s));
 }
 
-static void on_tenants_read(void *self)
+static void on_bucket_read(void *self)
 {
-    SELF(struct sch, SCH_MAGIC, self)->tenants_read = true;
+    svc_poke(SELF(struct sch, SCH_MAGIC, self)->svc);
 }
 
-/* The JSON object of a value; NULL if it is gone, or none. */
-static struct json *value_of(const struct bus_msg *m)
+/* The value's document, NULL if it is gone; false: it is none. */
+static bool read_value(const struct bus_msg *m, const char *key, struct json **ret)
 {
-    struct json *doc = NULL;
     char why[JSON_WHY_SIZE];
 
-    if (bus_kv_gone(m) || m->body.len == 0)
-        return NULL;
-    if (failed(json_parse(&doc, m->body, why, sizeof(why)))) {
-        log_warn("value refused, the last good one stays", KV("subject", m->subject),
-                 KV("why", why));
-        return NULL;
-    }
-    return doc;
-}
-
-static bool wrong_type(const struct json *doc, const char *field, enum json_type type)
-{
-    const struct json *at = json_get(doc, field);
-
-    return at && json_type(at) != JSON_NULL && json_type(at) != type;
-}
-
-static bool refused(const struct bus_msg *m, const struct json *doc, const char *field,
-                    enum json_type type)
-{
-    if (!wrong_type(doc, field, type))
-        return false;
+    *ret = NULL;
+    if (bus_kv_gone(m) || !failed(json_parse(ret, m->body, why, sizeof(why))))
+        return true;
     log_warn("value refused, the last good one stays", KV("subject", m->subject),
-             KV("at", field), KV("why", "is of the wrong type"));
-    return true;
+             KV("key", key), KV("why", why));
+    return false;
+}
+
+static void refused(const struct bus_msg *m, const struct problem *why)
+{
+    log_warn("value refused, the last good one stays", KV("subject", m->subject),
+             KV("at", why->pointer), KV("why", why->detail));
 }
 
 /* Pausing and limits of an upstream or a flow; a gate that says nothing special need not be there. */
@@ -286,39 +274,41 @@ static void on_flow_value(void *self, struct bus_msg **slot)
 {
     struct sch *s                    = SELF(struct sch, SCH_MAGIC, self);
     const char *key                  = bus_kv_key(*slot);
-    AUTO(json_free) struct json *doc = value_of(*slot);
+    AUTO(json_free) struct json *doc = NULL;
+    struct run_flow_setting flow     = {0};
+    struct problem why;
 
-    if (!key || !str_is_name(key) || (!doc && !bus_kv_gone(*slot)))
+    if (!key || !str_is_name(key) || !read_value(*slot, key, &doc))
         return;
-    if (doc && (refused(*slot, doc, "paused", JSON_BOOL) ||
-                refused(*slot, doc, "max_running", JSON_INT)))
+    if (doc && failed(run_setting_flow(&flow, key, doc, &why))) {
+        refused(*slot, &why);
         return;
-
-    const struct json *max = json_get(doc, "max_running");
-    int64_t limit = json_int(max ? max : json_get(json_get(doc, "flow"), "max_running"));
-
-    set_gate(s, GATE_FLOW, key, json_bool(json_get(doc, "paused")),
-             limit > 0 && limit < GATE_OPEN ? (uint32_t)limit : GATE_OPEN);
+    }
+    set_gate(s, GATE_FLOW, key, flow.paused,
+             flow.max_running > 0 && flow.max_running < GATE_OPEN ? (uint32_t)flow.max_running
+                                                                  : GATE_OPEN);
 }
 
 static void on_pool_value(void *self, struct bus_msg **slot)
 {
     struct sch *s                    = SELF(struct sch, SCH_MAGIC, self);
     const char *key                  = bus_kv_key(*slot);
-    AUTO(json_free) struct json *doc = value_of(*slot);
+    AUTO(json_free) struct json *doc = NULL;
+    struct run_pool_setting says     = {0};
+    struct problem why;
 
-    if (!key || !str_is_name(key) || (!doc && !bus_kv_gone(*slot)) ||
-        (doc && refused(*slot, doc, "paused", JSON_BOOL)))
+    if (!key || !str_is_name(key) || !read_value(*slot, key, &doc))
         return;
+    if (doc && failed(run_setting_pool(&says, key, doc, &why))) {
+        refused(*slot, &why);
+        return;
+    }
 
     struct sch_pool *pool = sch_pool_get(&s->pools, key);
-    const char *reason    = json_str(json_get(doc, "reason"));
-    const char *sla       = json_str(json_get(doc, "runnable_age_sla"));
 
-    pool->paused = json_bool(json_get(doc, "paused"));
-    str_copy(pool->reason, sizeof(pool->reason), reason ? reason : "");
-    if (!sla || failed(str_duration_ms(sla, &pool->sla_ms)))
-        pool->sla_ms = 0;
+    pool->paused = says.paused;
+    str_copy(pool->reason, sizeof(pool->reason), says.reason);
+    pool->sla_ms = says.sla_ms;
     svc_poke(s->svc);
 }
 
@@ -329,9 +319,9 @@ static void on_lock_value(void *self, struct bus_msg **slot)
     struct sch *s                    = SELF(struct sch, SCH_MAGIC, self);
     const char *key                  = bus_kv_key(*slot);
     const char *run                  = NULL;
-    AUTO(json_free) struct json *doc = value_of(*slot);
+    AUTO(json_free) struct json *doc = NULL;
 
-    if (!key || !strchr(key, '.'))
+    if (!key || !strchr(key, '.') || !read_value(*slot, key, &doc))
         return;
     run = json_str(json_get(doc, "run"));
     if (!run || !id_valid(run))
@@ -461,21 +451,28 @@ static void follow(struct sch *s, const struct bus_follow *f, struct bus_followe
         svc_die(s->svc, err_text(e, text, sizeof(text)));
 }
 
+/* From its oldest value on: behind one that is refused the last good one is found. */
 static void follow_bucket(struct sch *s, const char *bucket, bus_msg_fn *on_msg,
-                          void (*read)(void *), struct bus_follower **ret)
+                          struct bus_follower **ret)
 {
     char stream[64], filter[64];
 
     str_format(stream, sizeof(stream), "KV_%s", bucket);
     str_format(filter, sizeof(filter), "$KV.%s.>", bucket);
     follow(s,
-           &(struct bus_follow){.stream           = stream,
-                                .filter           = filter,
-                                .last_per_subject = true,
-                                .on_msg           = on_msg,
-                                .on_caught_up     = read,
-                                .self             = s},
+           &(struct bus_follow){.stream       = stream,
+                                .filter       = filter,
+                                .on_msg       = on_msg,
+                                .on_caught_up = on_bucket_read,
+                                .self         = s},
            ret);
+}
+
+bool sch_on_configured(const struct sch *s)
+{
+    return s->following && bus_follow_caught_up(s->tenants) &&
+           bus_follow_caught_up(s->upstreams) && bus_follow_caught_up(s->flows) &&
+           bus_follow_caught_up(s->pool_values) && bus_follow_caught_up(s->locks);
 }
 
 static void hear(struct sch *s, const char *subject, bus_msg_fn *fn, struct bus_sub **ret)
@@ -489,11 +486,11 @@ static void hear(struct sch *s, const char *subject, bus_msg_fn *fn, struct bus_
 
 void sch_on_follow(struct sch *s)
 {
-    follow_bucket(s, BUCKET_TENANTS, on_tenant_value, on_tenants_read, &s->tenants);
-    follow_bucket(s, BUCKET_UPSTREAMS, on_upstream_value, NULL, &s->upstreams);
-    follow_bucket(s, BUCKET_FLOWS, on_flow_value, NULL, &s->flows);
-    follow_bucket(s, BUCKET_POOLS, on_pool_value, NULL, &s->pool_values);
-    follow_bucket(s, BUCKET_LOCKS, on_lock_value, NULL, &s->locks);
+    follow_bucket(s, BUCKET_TENANTS, on_tenant_value, &s->tenants);
+    follow_bucket(s, BUCKET_UPSTREAMS, on_upstream_value, &s->upstreams);
+    follow_bucket(s, BUCKET_FLOWS, on_flow_value, &s->flows);
+    follow_bucket(s, BUCKET_POOLS, on_pool_value, &s->pool_values);
+    follow_bucket(s, BUCKET_LOCKS, on_lock_value, &s->locks);
     hear(s, SUBJECT_WORKER_STATUS, on_status, &s->status);
     hear(s, SUBJECT_FREED_ALL, on_freed, &s->freed);
     hear(s, SUBJECT_STATE_UPSTREAM, on_upstream_state, &s->upstream_state);

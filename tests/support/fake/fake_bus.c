@@ -501,6 +501,11 @@ void bus_follow_end(struct bus_follower **slot)
         f->ended = true;
 }
 
+bool bus_follow_caught_up(const struct bus_follower *f)
+{
+    return f->caught_up;
+}
+
 uint64_t bus_follow_seq(const struct bus_follower *f)
 {
     return f->seen;
