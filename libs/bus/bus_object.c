@@ -1,8 +1,8 @@
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/id.h"
 #include "base/sha256.h"
 #include "base/str.h"
-#include "bus/bus_base64.h"
 #include "bus/bus_internal.h"
 
 /* ADR-20: chunks of this size under $O.<bucket>.C.<id>, then a description under $O.<bucket>.M.<name>, which
@@ -58,7 +58,7 @@ static void add_digest(struct buf *to, struct bytes body)
 
     sha256_add(sha, body.at, body.len);
     sha256_end(&sha, digest);
-    bus_base64_encode_url(bytes_of(digest, sizeof(digest)), text);
+    base64_encode_url(bytes_of(digest, sizeof(digest)), text);
     buf_printf(to, "SHA-256=%s", text);
 }
 
@@ -89,7 +89,7 @@ static void send_description(struct bus_op *op)
 
     buf_init(&meta, META_MAX);
     describe(&meta, p);
-    bus_base64_encode_url(bytes_str(p->name), name);
+    base64_encode_url(bytes_str(p->name), name);
     struct bus_out out = {.subject      = bus_api_name(subject, "$O.%s.M.%s", p->bucket, name),
                           .body         = buf_bytes(&meta),
                           .headers      = &rollup,

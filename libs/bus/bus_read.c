@@ -1,5 +1,5 @@
+#include "base/base64.h"
 #include "base/str.h"
-#include "bus/bus_base64.h"
 #include "bus/bus_internal.h"
 #include "bus/bus_meta.h"
 #include "bus/bus_puback.h"
@@ -176,8 +176,8 @@ static bool decode(struct bytes json, const char *name, uint8_t **ret, size_t *r
     if (value.len < 2 || value.at[0] != '"')
         return false;
     mem_free(ret);
-    *ret = mem_array(bus_base64_decoded_max(value.len), 1);
-    return bus_base64_decode(bytes_of(value.at + 1, value.len - 2), *ret, ret_len);
+    *ret = mem_array(base64_decoded_max(value.len), 1);
+    return base64_decode(bytes_of(value.at + 1, value.len - 2), *ret, ret_len);
 }
 
 /* From {"message":{"subject","seq","time","hdrs","data"}}; NULL if it is not that. */

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "bus/bus_base64.h"
+#include "base/base64.h"
 
 /* RFC 4648, 10 */
 static const char *const vectors[][2] = {{"", ""},
@@ -25,9 +25,9 @@ static void the_vectors_of_the_rfc_hold(void **state)
     (void)state;
 
     for (size_t n = 0; n < sizeof(vectors) / sizeof(*vectors); n++) {
-        assert_true(bus_base64_decode(bytes_str(vectors[n][1]), to, &len));
+        assert_true(base64_decode(bytes_str(vectors[n][1]), to, &len));
         assert_true(bytes_equal(bytes_of(to, len), bytes_str(vectors[n][0])));
-        bus_base64_encode_url(bytes_str(vectors[n][0]), text);
+        base64_encode_url(bytes_str(vectors[n][0]), text);
         assert_string_equal(text, vectors[n][1]);
     }
 }
@@ -37,7 +37,7 @@ static void the_url_alphabet_has_no_slash(void **state)
     char text[8];
     (void)state;
 
-    bus_base64_encode_url(bytes_of("\xfb\xff\xfe", 3), text);
+    base64_encode_url(bytes_of("\xfb\xff\xfe", 3), text);
     assert_string_equal(text, "-__-");
 }
 
@@ -50,7 +50,7 @@ static void what_is_not_base_64_is_refused(void **state)
     (void)state;
 
     for (size_t n = 0; n < sizeof(texts) / sizeof(*texts); n++)
-        assert_false(bus_base64_decode(bytes_str(texts[n]), to, &len));
+        assert_false(base64_decode(bytes_str(texts[n]), to, &len));
 }
 
 int main(void)
@@ -60,5 +60,5 @@ int main(void)
         cmocka_unit_test(the_url_alphabet_has_no_slash),
         cmocka_unit_test(what_is_not_base_64_is_refused),
     };
-    return cmocka_run_group_tests_name("bus_base64", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("base64", tests, NULL, NULL);
 }
