@@ -74,28 +74,6 @@ struct arena *bw_journal_arena(struct bw_run *run)
     return run->append.arena;
 }
 
-static void no_null_strings(struct entry *e)
-{
-    e->worker    = "";
-    e->lease.why = "";
-    e->session   = (struct entry_session){"", "", "", "", "", RESULT_NONE, 0, 0, "", false, 0};
-    e->waiting   = (struct entry_waiting){ON_NONE, 0, "", "", "", "", 0};
-    e->end =
-        (struct entry_end){.code = "", .reason = "", .detail = "", .step = "", .session = ""};
-    e->step = (struct entry_step){.step      = "",
-                                  .code      = "",
-                                  .note      = "",
-                                  .upstream  = "",
-                                  .endpoint  = "",
-                                  .url       = "",
-                                  .milestone = "",
-                                  .go_to     = "",
-                                  .branch    = "",
-                                  .session   = "",
-                                  .detail    = "",
-                                  .key       = ""};
-}
-
 struct entry *bw_journal_entry(struct bw_run *run, enum entry_kind kind)
 {
     struct entry *e = &run->append.entry;
@@ -103,9 +81,10 @@ struct entry *bw_journal_entry(struct bw_run *run, enum entry_kind kind)
     if (!run->append.arena)
         run->append.arena = arena_new();
     arena_reset(run->append.arena);
-    *e = (struct entry){
-        .kind = kind, .wake = run->job.ticket.wake, .token = run->token, .job = run->job_seq};
-    no_null_strings(e);
+    entry_init(e, kind);
+    e->wake   = run->job.ticket.wake;
+    e->token  = run->token;
+    e->job    = run->job_seq;
     e->worker = run->bw->worker;
     return e;
 }

@@ -170,7 +170,7 @@ void bw_run_beat(struct bw_run *run, uint64_t now)
 
 static void consider(struct bw_run *run);
 
-static struct err on_reader_answer(struct bus_op *op, const struct bus_reply *reply);
+static struct err on_holds_answer(struct bus_op *op, const struct bus_reply *reply);
 
 static struct err ask_holder(struct bw_run *run)
 {
@@ -183,7 +183,7 @@ static struct err ask_holder(struct bw_run *run)
     wire_write_holds_ask(&ask, &body);
     const struct bus_out out = {subject_holds(subject, run->fold.lease.worker),
                                 buf_bytes(&body), NULL, 0};
-    struct err e             = bus_request(&run->op, &out, HOLDS_MS, on_reader_answer);
+    struct err e             = bus_request(&run->op, &out, HOLDS_MS, on_holds_answer);
     buf_deinit(&body);
     return e;
 }
@@ -196,7 +196,16 @@ static struct err ask_again(struct bus_op *op, const struct bus_reply *reply)
 
 static void take_lease(struct bw_run *run);
 
-static struct err on_reader_answer(struct bus_op *op, const struct bus_reply *reply)
+/* Nobody holds it any more.  Of an ended run only the duties are left, which need no lease. */
+static void take_over(struct bw_run *run)
+{
+    if (run->fold.phase == RUN_ENDED)
+        bw_end_duties(run);
+    else
+        take_lease(run);
+}
+
+static struct err on_holds_answer(struct bus_op *op, const struct bus_reply *reply)
 {
     struct bw_run *run = SELF(struct bw_run, BW_RUN_MAGIC, op);
     bool alive         = false;
@@ -209,7 +218,7 @@ static struct err on_reader_answer(struct bus_op *op, const struct bus_reply *re
     bool answered = !failed(reply->err) || reply->err.kind == ERR_UNKNOWN;
     if (!answered && bus_now(run->bw->bus) < run->holds_until)
         return bus_wait(op, 50, ask_again);
-    take_lease(run);
+    take_over(run);
     return OK;
 }
 
@@ -220,7 +229,7 @@ static void held_by_other(struct bw_run *run)
 
     /* A holder in this very process would be in the map, and then this delivery had gone to it. */
     if (str_equal(run->fold.lease.worker, bw->worker)) {
-        take_lease(run);
+        take_over(run);
         return;
     }
     if (!run->holds_until)
@@ -271,7 +280,10 @@ static void consider(struct bw_run *run)
         return;
     }
     if (f->phase == RUN_ENDED) {
-        bw_end_duties(run);
+        if (f->lease_stands)
+            held_by_other(run); /* who ended it may be at its duties */
+        else
+            bw_end_duties(run);
         return;
     }
     if (f->wake > run->job.ticket.wake) {

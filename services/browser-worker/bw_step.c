@@ -23,24 +23,14 @@ void bw_step_clear(struct bw_run *run)
 {
     struct bw_doing *d  = &run->doing;
     struct arena *arena = d->arena;
+    struct entry outcome;
 
     json_free(&d->scope);
     json_free(&d->body);
     json_free(&d->value);
     arena_reset(arena);
-    *d         = (struct bw_doing){.arena = arena};
-    d->outcome = (struct entry_step){.step      = "",
-                                     .code      = "",
-                                     .note      = "",
-                                     .upstream  = "",
-                                     .endpoint  = "",
-                                     .url       = "",
-                                     .milestone = "",
-                                     .go_to     = "",
-                                     .branch    = "",
-                                     .session   = "",
-                                     .detail    = "",
-                                     .key       = ""};
+    entry_init(&outcome, ENTRY_OUTCOME);
+    *d = (struct bw_doing){.arena = arena, .outcome = outcome.step};
 }
 
 void bw_step_stop(struct bw_run *run)
