@@ -233,7 +233,7 @@ bool bus_send_from(struct bus *bus, const struct bus_out *out, const char *reply
 /* ---- streams ------------------------------------------------------------------------------- */
 
 /* Creates the stream or changes it to this configuration (the JSON of STREAM.CREATE, rendered by
-   wire_stream); one that is there keeps its first_seq.  REJECT: it cannot be made so; reply->text says why. */
+   wire_stream); one that is there keeps its first_seq, or none.  REJECT: it cannot be made so; reply->text says why. */
 struct err bus_stream_make(struct bus_op *op, const char *name, struct bytes config,
                            bus_next_fn *next);
 

@@ -28,21 +28,28 @@ static struct make_part *part_of(struct bus_op *op)
     return (struct make_part *)(void *)op->part;
 }
 
-/* The configuration with the sequence the stream did begin with: ours is that of the hour it would be
-   made anew (design 4), and a stream keeps its own. */
-static void add_with_first_seq(struct buf *to, struct bytes config, struct bytes first_seq)
+/* Our first_seq is that of the hour at which the stream would be made anew (design 4): one that is there keeps its
+   own, or none.  nats-server takes a higher one without a word, and at its next start removes all that is below
+   it (measured). */
+static void add_for_update(struct buf *to, struct bytes config, struct bytes first_seq)
 {
-    struct bytes ours;
-    const char *at = (const char *)config.at;
+    struct bytes name, value;
+    struct bus_scan scan;
+    const char *between = "{";
 
-    if (first_seq.len == 0 || !bus_scan_find(config, "first_seq", &ours)) {
-        buf_add(to, config.at, config.len);
-        return;
+    (void)bus_scan_open(&scan, config);
+    while (bus_scan_next(&scan, &name, &value)) {
+        if (bus_scan_name_is(name, "first_seq"))
+            value = first_seq;
+        if (value.len == 0)
+            continue;
+        buf_printf(to, "%s\"", between);
+        buf_add(to, name.at, name.len);
+        buf_str(to, "\":");
+        buf_add(to, value.at, value.len);
+        between = ",";
     }
-    size_t before = (size_t)(ours.at - config.at);
-    buf_add(to, at, before);
-    buf_add(to, first_seq.at, first_seq.len);
-    buf_add(to, at + before + ours.len, config.len - before - ours.len);
+    buf_char(to, '}');
 }
 
 static void on_there(struct bus_op *op, struct bus_msg **msg)
@@ -58,7 +65,7 @@ static void on_there(struct bus_op *op, struct bus_msg **msg)
     }
     (void)bus_scan_find((*msg)->body, "config.first_seq", &first_seq);
     buf_init(&config, CONFIG_MAX);
-    add_with_first_seq(&config, bytes_of(p->config, p->len), first_seq);
+    add_for_update(&config, bytes_of(p->config, p->len), first_seq);
     (void)bus_api_hop(op, bus_api_name(call, "STREAM.UPDATE.%s", p->name), buf_bytes(&config),
                       bus_api_answer);
     buf_deinit(&config);

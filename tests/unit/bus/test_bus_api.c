@@ -205,6 +205,33 @@ static void a_stream_keeps_the_first_sequence_it_has(void **state)
     assert_null(strstr(p.body, "\"first_seq\":2000"));
 }
 
+/* nats-server takes a higher one without a word, and removes all that is below it at its next start. */
+static void a_stream_without_a_first_sequence_is_given_none(void **state)
+{
+    struct world *w = *state;
+    struct probe p;
+
+    assert_int_equal(make(w, &p, "Q", "{\"name\":\"Q\",\"subjects\":[\"q.*\"]}"), ERR_NONE);
+    assert_int_equal(probe_publish(w, &p, "q.a", "kept", NULL), ERR_NONE);
+    assert_int_equal(
+        make(w, &p, "Q", "{\"name\":\"Q\",\"first_seq\":2000,\"subjects\":[\"q.*\",\"r.*\"]}"),
+        ERR_NONE);
+    assert_int_equal(
+        make(w, &p, "Q", "{\"first_seq\":2000,\"subjects\":[\"q.*\",\"s.*\"],\"name\":\"Q\"}"),
+        ERR_NONE);
+    assert_int_equal(
+        make(w, &p, "Q", "{\"name\":\"Q\",\"subjects\":[\"q.*\",\"t.*\"],\"first_seq\":2000}"),
+        ERR_NONE);
+
+    world_server_end(w, SIGKILL);
+    assert_true(world_run(w, world_is_lost, w, WORLD_WAIT_MS));
+    world_server_start(w, NULL);
+    assert_true(world_run(w, world_is_connected, w, WORLD_WAIT_MS));
+    assert_int_equal(probe_api(w, &p, "STREAM.INFO.Q", ""), ERR_NONE);
+    assert_non_null(strstr(p.body, "\"t.*\""));
+    assert_non_null(strstr(p.body, "\"messages\":1"));
+}
+
 static void what_cannot_be_widened_is_rejected_in_words(void **state)
 {
     struct world *w = *state;
@@ -296,6 +323,7 @@ int main(void)
         TEST(the_api_answers_in_json),
         TEST(a_stream_is_made_once_and_widened),
         TEST(a_stream_keeps_the_first_sequence_it_has),
+        TEST(a_stream_without_a_first_sequence_is_given_none),
         TEST(what_cannot_be_widened_is_rejected_in_words),
         TEST(a_purge_takes_up_to_and_with_its_sequence),
         TEST(a_consumer_is_made_changed_and_deleted),
