@@ -16,6 +16,7 @@ enum {
     ALLOW_TTL    = 4, /* per message, and a marker where it was */
     AGES         = 8, /* max_age is the retention */
     REPUBLISH    = 16,
+    NEVER_AGAIN  = 32, /* made anew it must not count from one again: its sequences are names */
 };
 
 struct stream {
@@ -60,6 +61,7 @@ static const struct stream STREAMS[] = {
         .kind = QUEUE,
         S(STREAM_PENDING),
         .subjects    = "\"" SUBJECT_PENDING_ALL "\"",
+        .flags       = NEVER_AGAIN,
         .discard     = DISCARD_NEW,
         .max_msgs    = WIRE_PENDING_MAX,
         .share_mib   = 512,
@@ -70,6 +72,7 @@ static const struct stream STREAMS[] = {
         .kind = QUEUE,
         S(STREAM_JOBS),
         .subjects    = "\"" SUBJECT_JOBS_ALL "\"",
+        .flags       = NEVER_AGAIN,
         .discard     = DISCARD_NEW,
         .share_mib   = 64,
         .description = "who is admitted: one subject a slot, tenant.slot.pool",
@@ -154,7 +157,7 @@ static const struct stream STREAMS[] = {
     },
     {
         KV(BUCKET_LEADERS),
-        .flags   = ALLOW_TTL,
+        .flags   = ALLOW_TTL | NEVER_AGAIN,
         .history = 1, /* more, and the server raises a key's TTL to that of the marker */
         .description =
             "who leads; the revision is the epoch, the key lives as long as the lead",
@@ -275,9 +278,8 @@ static void add_config(size_t n, const struct wire_stream_settings *settings, in
     add_limits(s, settings, to);
     add_window(s, to);
     add_flags(s, to);
-    /* A queue that is made anew must not count from one again: an old holder's ack would remove
-       another run's job. */
-    if (s->kind == QUEUE && first_seq > 0)
+    /* An old holder's ack would remove another run's job; an old leader's, in the name of its epoch, a ticket. */
+    if (s->flags & NEVER_AGAIN && first_seq > 0)
         buf_printf(to, ",\"first_seq\":%" PRId64, first_seq);
     add_metadata(s->look, to);
     buf_char(to, '}');

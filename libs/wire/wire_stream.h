@@ -15,7 +15,7 @@
 struct wire_stream_settings {
     unsigned replicas;     /* 0: 1 */
     uint64_t retention_ms; /* of journal, results, alerts, dead, artifacts; 0: 7 days */
-    int64_t wall_us;       /* first_seq of the work queues, when they are made */
+    int64_t wall_us; /* first_seq of the work queues and of the leaders, when they are made */
     uint64_t
         store_bytes; /* what the streams may take on a server's disk together; 0: WIRE_STORE_BYTES */
 };
