@@ -73,8 +73,10 @@ struct world {
     uint64_t used[SESSIONS_MAX]; /* when it was last asked for something */
     unsigned opened, orders;
     uint64_t call_ms;
+    bool limited; /* it says 402 */
 };
 static struct world world;
+static struct fake_hurt hurting;
 
 /* ---- an upstream behind the driver's table ----------------------------------------------------------- */
 
@@ -122,6 +124,15 @@ static struct err call_answer(struct bus_op *op, const struct bus_reply *reply)
     }
     if (c->verb == BW_CLOSE && !gone)
         world.open[c->session] = false;
+    if (world.limited && c->verb != BW_LIST) {
+        a.fate       = CALL_DEFERRED;
+        a.call_class = CALL_PAYMENT;
+        a.status     = 402;
+        a.code       = "upstream_limited";
+        a.detail     = "the account is empty";
+        if (c->verb == BW_OPEN)
+            world.open[c->session] = false;
+    }
     a.value = c->verb == BW_LIST ? json_new_array() : json_new_object();
     for (unsigned i = 0; c->verb == BW_LIST && i < world.opened; i++) {
         char id[16];
@@ -199,17 +210,25 @@ static void on_answer(void *self, struct bus_msg **msg)
     str_copy_n(ask->body, sizeof ask->body, (const char *)(*msg)->body.at, (*msg)->body.len);
 }
 
-/* Asks the gateway; returns which ask it is. */
-static unsigned ask(const char *verb, const char *body)
+/* Returns which ask it is. */
+static unsigned ask_at(const char *subject, const char *body)
 {
-    char subject[SUBJECT_SIZE], reply[32];
+    char reply[32];
 
     must(world.ask_count < ASKS_MAX);
     snprintf(reply, sizeof reply, "_TEST.%u", world.ask_count);
-    const struct bus_out out = {subject_api(subject, verb, TENANT), bytes_str(body), NULL, 0};
+    const struct bus_out out = {subject, bytes_str(body), NULL, 0};
     must(bus_send_from(world.client, &out, reply));
     world.asks[world.ask_count].asked = fake_now();
     return world.ask_count++;
+}
+
+/* Asks the gateway. */
+static inline unsigned ask(const char *verb, const char *body)
+{
+    char subject[SUBJECT_SIZE];
+
+    return ask_at(subject_api(subject, verb, TENANT), body);
 }
 
 static bool answered_ok(unsigned n)
@@ -275,7 +294,7 @@ static void put(const char *bucket, const char *key, const char *value)
     (void)fake_store(subject, bytes_str(value));
 }
 
-static void world_up(void)
+static void world_up(bool birth)
 {
     static struct gw_config gw_config;
     static struct sch_config sch_config;
@@ -299,9 +318,10 @@ static void world_up(void)
     fake_spare(world.client);
     must(!failed(bus_subscribe(world.client, "_TEST.>", NULL, on_answer, NULL, &world.sub)));
 
+    if (birth)
+        fake_count(hurting);
     world.gw_svc = service(&gw);
     world.gw     = gw_new(world.gw_svc, &gw_config);
-    svc_serve(world.gw_svc, gw_on, world.gw);
     svc_on_ready(world.gw_svc, gw_ready, world.gw);
     world.sch_svc = service(&sch);
     world.sch     = sch_new(world.sch_svc, &sch_config);
@@ -314,6 +334,8 @@ static void world_up(void)
     for (unsigned n = 0; n < WORKERS; n++)
         worker_up(n);
     fake_advance(UP_MS);
+    while (!fake_has_stream("KV_" BUCKET_UPSTREAMS)) /* those who make the streams were hurt */
+        fake_advance(UP_MS);
     put(BUCKET_UPSTREAMS, "sim",
         "{\"driver\":\"agent\",\"profile\":\"multion\",\"url\":\"https://sim.example/"
         "v1\",\"rate\":{\"per_s\":100,"
@@ -439,6 +461,7 @@ struct scenario {
     const char *submit;  /* the request's JSON; NULL: drive does all */
     const char *key;     /* in it */
     const char *submit2; /* another run's */
+    bool birth;          /* answers count from when the services begin */
     void (*prepare)(void);
     /* Called every 100 ms; true: there is nothing more to come. */
     bool (*drive)(void);
@@ -449,7 +472,6 @@ struct scenario {
 };
 
 static const struct scenario *playing;
-static struct fake_hurt hurting;
 static unsigned failures;
 
 static void complain(const char *what)
@@ -585,7 +607,7 @@ static unsigned play(const struct scenario *s, struct fake_hurt hurt)
 
     playing = s;
     hurting = hurt;
-    world_up();
+    world_up(s->birth);
     if (s->key)
         run_id_for(TENANT, s->key, clk_wall_ms(), world.run);
     if (s->prepare)
@@ -593,7 +615,7 @@ static unsigned play(const struct scenario *s, struct fake_hurt hurt)
     bool counting = false;
     for (uint64_t ms = 0; ms < OVER_MS && !over; ms += ms < FINE_MS ? 100 : COARSE_MS) {
         over = s->drive();
-        if (!counting && world.stage >= s->from) {
+        if (!counting && !s->birth && world.stage >= s->from) {
             counting = true;
             fake_count(hurt);
         }

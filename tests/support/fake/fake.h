@@ -88,6 +88,7 @@ struct fake_stored {
 /* The n-th (0-based) message there is of a subject or wildcard; false: there is none. */
 bool fake_stored(const char *stream, const char *subject, size_t n, struct fake_stored *ret);
 size_t fake_stored_count(const char *stream, const char *subject);
+bool fake_has_stream(const char *stream);
 /* Stores without a client.  Returns the sequence. */
 uint64_t fake_store(const char *subject, struct bytes body);
 /* A stream takes no more than so many messages; 0: none at all; UINT64_MAX: as configured. */

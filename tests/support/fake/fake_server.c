@@ -626,6 +626,11 @@ bool fake_stored(const char *stream, const char *subject, size_t n, struct fake_
     return false;
 }
 
+bool fake_has_stream(const char *stream)
+{
+    return fake_stream_find(stream) != NULL;
+}
+
 size_t fake_stored_count(const char *stream, const char *subject)
 {
     struct fake_stored m;
