@@ -223,6 +223,20 @@ static void past_its_timeout_it_ends(void **state)
     assert_string_equal(move.code, "run_timeout");
 }
 
+static void past_its_time_to_begin_it_does_not_begin(void **state)
+{
+    (void)state;
+    s.fold.plan.start_within_ms = 5000;
+    s.now += 5000;
+    assert_step(story_next(&s), MOVE_OPEN, "open");
+    s.now += 1;
+    struct run_move move = story_next(&s);
+    assert_int_equal(move.kind, MOVE_END);
+    assert_int_equal(move.status, STATUS_EXPIRED);
+    opened_and_logged_in(); /* begun is begun */
+    assert_step(story_next(&s), MOVE_STEP, "order");
+}
+
 static void too_many_lost_workers_end_it(void **state)
 {
     (void)state;
@@ -259,6 +273,7 @@ int main(void)
         CASE(what_fails_after_doubt_is_indeterminate),
         CASE(a_cancel_ends_at_the_boundary),
         CASE(past_its_timeout_it_ends),
+        CASE(past_its_time_to_begin_it_does_not_begin),
         CASE(too_many_lost_workers_end_it),
         CASE(another_ones_lease_is_not_ours_to_work_on),
     };
