@@ -59,9 +59,11 @@ void client_put(struct client *c, const char *bucket, const char *key, const cha
 int64_t client_count(struct client *c, const char *stream);
 /* The same of the subjects that match. */
 int64_t client_count_of(struct client *c, const char *stream, const char *filter);
+/* Number of its subjects: of the journal, runs. */
+int64_t client_subjects(struct client *c, const char *stream);
 void client_delete_stream(struct client *c, const char *stream);
 
-/* Nobody waits and nobody has a job any more. */
+/* At one moment nobody waits and nobody has a job. */
 bool client_idle(struct client *c);
 
 #endif

@@ -320,9 +320,44 @@ size_t judge_lost(const struct record *journal)
     return lost;
 }
 
+/* Runs that were refused and never planned anew have no result. */
+static size_t rejected(struct world *w)
+{
+    struct record *journal         = record_read(w, "SLUICE_JOURNAL");
+    const struct record_item **all = sorted(journal);
+    size_t count                   = 0;
+
+    for (size_t at = 0; at < journal->count;) {
+        struct group g = group_at(all, journal->count, at);
+        at += g.count;
+        count += is_rejected(&g);
+    }
+    free(all);
+    record_free(&journal);
+    return count;
+}
+
+/* A queue may be empty because its message was lost: then the scheduler finds out, and it is not over. */
+static bool settled(struct world *w)
+{
+    if (!client_idle(w->client))
+        return false;
+    int64_t runs    = client_subjects(w->client, "SLUICE_JOURNAL"),
+            results = client_count(w->client, "SLUICE_RESULTS");
+    return runs >= 0 && (results == runs || results == runs - (int64_t)rejected(w));
+}
+
 void judge_settles(struct world *w, int timeout_ms)
 {
-    WORLD_WAIT(w, timeout_ms, client_idle(w->client));
+    int64_t until = clock_ms() + timeout_ms;
+
+    while (!settled(w) && clock_ms() < until)
+        world_turn(w);
+    if (clock_ms() < until)
+        return;
+    struct record *journal = record_read(w, "SLUICE_JOURNAL");
+    judge_runs(w, journal); /* names a run that is not as it should be */
+    world_fail(w, "not settled within %d ms", timeout_ms);
 }
 
 void judge_all(struct world *w, struct load *l, int timeout_ms)

@@ -12,7 +12,7 @@
 #include "support/system/record.h"
 #include "support/system/world.h"
 
-/* Waits until nobody waits and nobody has a job; the deadline is the test's. */
+/* Waits until nobody waits, nobody has a job and every run that was taken has its result; the deadline is the test's. */
 void judge_settles(struct world *w, int timeout_ms);
 
 /*

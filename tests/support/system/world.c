@@ -388,7 +388,7 @@ int world_teardown(void **state)
     }
     if (why[0] != '\0')
         print_error("%s: %s\n", w->name, why);
-    else if (!w->quiet) {
+    else if (!w->quiet && !getenv("SLUICE_TEST_KEEP")) {
         char command[600];
         snprintf(command, sizeof(command), "rm -rf '%s/store'", w->folder);
         (void)!system(command);
