@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 
 #include "support/system/client.h"
 #include "support/system/clock.h"
+#include "support/system/proc.h"
 #include "support/system/world.h"
 
 struct list {
@@ -24,6 +24,7 @@ struct ear {
     natsSubscription *subs[2];
     pthread_mutex_t lock;
     struct list said, refused;
+    struct proc *trapped; /* to be stopped by the next publish */
     volatile int gone;
 };
 
@@ -41,6 +42,9 @@ static void on_said(natsConnection *nc, natsSubscription *sub, natsMsg *msg, voi
     (void)nc;
     (void)sub;
     pthread_mutex_lock(&e->lock);
+    if (e->trapped)
+        proc_stop(e->trapped);
+    e->trapped = NULL;
     add(&e->said, natsMsg_GetReply(msg));
     pthread_mutex_unlock(&e->lock);
     natsMsg_Destroy(msg);
@@ -108,6 +112,21 @@ void ear_free(struct ear **slot)
     free_list(&e->refused);
     pthread_mutex_destroy(&e->lock);
     free(e);
+}
+
+void ear_trap(struct ear *e, struct proc *p)
+{
+    pthread_mutex_lock(&e->lock);
+    e->trapped = p;
+    pthread_mutex_unlock(&e->lock);
+}
+
+bool ear_sprung(struct ear *e)
+{
+    pthread_mutex_lock(&e->lock);
+    bool yes = !e->trapped;
+    pthread_mutex_unlock(&e->lock);
+    return yes;
 }
 
 size_t ear_count(struct ear *e)

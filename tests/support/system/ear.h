@@ -5,9 +5,11 @@
 #ifndef SUPPORT_SYSTEM_EAR_H
 #define SUPPORT_SYSTEM_EAR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct proc;
 struct world;
 struct ear;
 
@@ -19,5 +21,12 @@ size_t ear_count(struct ear *e);
 void ear_who(struct ear *e, size_t n, char ret[64]);
 /* Publishes from the n-th on, by `who` (NULL: anybody), that the server refused. */
 size_t ear_refused(struct ear *e, size_t from, const char *who);
+
+/*
+ * A trap for who publishes in a burst: the next publish that is heard stops `p` (SIGSTOP), at once, from the
+ * thread that hears it.  What stands behind it in the burst is then not sent before it goes on.
+ */
+void ear_trap(struct ear *e, struct proc *p);
+bool ear_sprung(struct ear *e); /* it is stopped */
 
 #endif
