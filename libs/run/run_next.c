@@ -159,12 +159,15 @@ static bool must_end(const struct run_fold *f, const struct run_hand *hand,
 /* ---- the session ----------------------------------------------------------------------------------------- */
 
 /* The worker that held it vanished: what it was doing there may go on.  Begin again where that is allowed; else wait until
-   its last call must be over and take the session as it is. */
+   its last call must be over and take the session as it is.  A session that is to be closed next can only be in the
+   middle of that. */
 static struct run_move tainted(const struct flow *flow, const struct run_fold *f,
                                const struct run_hand *hand, const struct flow_step *here)
 {
     const struct flow_step *point = run_restart_point(flow, f);
 
+    if (here->verb == VERB_CLOSE)
+        return (struct run_move){.kind = MOVE_ADOPT, .step = here};
     if (point)
         return close_session("restart", point);
     int64_t until = f->lost_ms + (int64_t)here->timeout_ms + SLACK_MS;

@@ -135,6 +135,18 @@ static void behind_an_unsafe_step_it_does_not_begin_again(void **state)
     assert_int_equal(story_next(&s).kind, MOVE_ADOPT);
 }
 
+/* Whatever its holder was doing there, closing it ends that, too. */
+static void a_session_that_is_to_be_closed_is_not_waited_for(void **state)
+{
+    (void)state;
+    opened_and_logged_in();
+    story_intent(&s, "order");
+    story_outcome(&s, "order", RESULT_OK, true);
+    story_outcome(&s, "look", RESULT_OK, true);
+    story_lease(&s, 8);
+    assert_step(story_next(&s), MOVE_ADOPT, "close");
+}
+
 static void a_session_let_go_properly_is_adopted(void **state)
 {
     (void)state;
@@ -268,6 +280,7 @@ int main(void)
         CASE(the_fence_comes_before_a_cancel),
         CASE(a_lost_session_begins_again_at_its_open),
         CASE(behind_an_unsafe_step_it_does_not_begin_again),
+        CASE(a_session_that_is_to_be_closed_is_not_waited_for),
         CASE(a_session_let_go_properly_is_adopted),
         CASE(the_checking_step_gets_a_new_session_and_its_login),
         CASE(what_fails_after_doubt_is_indeterminate),
