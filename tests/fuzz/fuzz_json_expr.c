@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "json/json_expr.h"
 #include "json/json_schema.h"
+#include "planted.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -39,6 +40,7 @@ static void split(const char *text)
 
     if (failed(json_expr_split(text, parts, 32, &count, why, sizeof why)))
         return;
+    PLANT(count == 5 && parts[0].is_expr && parts[4].is_expr);
     for (size_t i = 0; i < count; i++) {
         must(parts[i].at >= from && parts[i].at + parts[i].len <= text + strlen(text));
         from = parts[i].at + parts[i].len;

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "json/json.h"
+#include "planted.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -33,6 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         must(why[0] && memchr(why, '\0', sizeof why));
         return 0;
     }
+    PLANT(json_type(doc) == JSON_ARRAY && json_count(doc) == 5);
     buf_init(&plain, len * 6 + 64);
     buf_init(&sorted, len * 6 + 64);
     buf_init(&twice, len * 6 + 64);

@@ -1,5 +1,6 @@
 /* Any bytes as each of the closed, frequent messages; what was read can be written again (must). */
 #include "base/mem.h"
+#include "planted.h"
 #include "wire/wire_permit.h"
 #include "wire/wire_ticket.h"
 
@@ -26,7 +27,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     TRY(permit_ask, permit_ask);
     TRY(permit_grant, permit_grant);
     TRY(permit_report, permit_report);
-    if (!failed(wire_read_grant_batch(&batch, bytes_of(data, len), arena)))
+    if (!failed(wire_read_grant_batch(&batch, bytes_of(data, len), arena))) {
+        PLANT(batch.count == 5);
         wire_write_grant_batch(&batch, &to);
+    }
     return 0;
 }
