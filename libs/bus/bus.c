@@ -197,3 +197,13 @@ void bus_unsubscribe(struct bus_sub **slot)
     list_remove(&sub->link);
     mem_free(&sub);
 }
+
+void bus_sub_drain(struct bus_sub *sub)
+{
+    bus_nats_sub_drain(sub->sub);
+}
+
+bool bus_sub_drained(const struct bus_sub *sub)
+{
+    return bus_nats_sub_drained(sub->sub);
+}

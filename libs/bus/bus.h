@@ -271,7 +271,12 @@ struct bus_sub;
 /* Core subscription; queue NULL: everybody hears it.  Stands for ever, through reconnects. */
 MUST_USE struct err bus_subscribe(struct bus *bus, const char *subject, const char *queue,
                                   bus_msg_fn *fn, void *self, struct bus_sub **ret);
+/* From now on fn is not called any more: what was delivered and not handled yet is dropped. */
 void bus_unsubscribe(struct bus_sub **sub);
+/* Asks the server for no more; what it sent before is still handed to fn: of a queue group nobody else would ever
+   hear it.  Drained: all that is through, or there is no connection over which it could come. */
+void bus_sub_drain(struct bus_sub *sub);
+bool bus_sub_drained(const struct bus_sub *sub);
 
 /*
  * A follower: an ordered, gap-free reading of a stream, from a sequence or the first, for ever.

@@ -24,6 +24,7 @@ enum {
         250, /* a stopped server blocks the writer that long, once (measured: 6 s without) */
     FLUSH_US    = 200,   /* the library's 1000 halves the rate of 16 in flight (measured) */
     SUBJECT_MAX = 1024,  /* the server hangs up on a line of more than 4096 */
+    DRAIN_MS    = 2000,  /* for the server to say that it sends no more */
     GOODBYE_MS  = 15000, /* more than a connection attempt, which holds the library's lock */
 };
 
@@ -70,8 +71,9 @@ struct bus_nats_sub {
     char *subject, *queue;
     bus_msg_fn *fn;
     void *self;
-    bool gone;    /* nobody wants it any more */
-    bool leaving; /* the library was told so */
+    bool gone;   /* nobody wants it any more */
+    bool drains; /* nobody wants more than was sent already */
+    bool done;   /* the library has said its last word about it */
 };
 
 /* ---- errors -------------------------------------------------------------------------------- */
@@ -308,13 +310,24 @@ static void sub_arrive(struct bus_nats_sub *sub)
 
 static void sub_leave(struct bus_nats_sub *sub)
 {
-    sub->leaving = true;
     natsSubscription_Destroy(take(&sub->raw));
+}
+
+/* The library says UNSUB, waits on a thread of its own until the server has heard it, and hands over all that came
+   before; SUB_DONE is behind it.  Said again it does nothing. */
+static void sub_dry(struct bus_nats_sub *sub)
+{
+    natsStatus s = natsSubscription_DrainTimeout(sub->raw, DRAIN_MS);
+
+    if (s != NATS_OK)
+        log_debug("subscription cannot be drained", KV("subject", sub->subject),
+                  KV("err", err_nats(s, "drain")));
 }
 
 static void sub_free(struct bus_nats_sub *sub)
 {
     list_remove(&sub->link);
+    natsSubscription_Destroy(take(&sub->raw)); /* done by now: nobody is asked */
     mem_free(&sub->subject);
     mem_free(&sub->queue);
     mem_free(&sub);
@@ -345,10 +358,22 @@ void bus_nats_unsubscribe(struct bus_nats_sub **slot)
         return;
     sub->gone = true;
     sub->fn   = NULL;
-    if (!sub->raw)
+    if (!sub->raw || sub->done)
         sub_free(sub);
     else if (bus_nats_connected(sub->nats))
         sub_leave(sub);
+}
+
+void bus_nats_sub_drain(struct bus_nats_sub *sub)
+{
+    sub->drains = true;
+    if (sub->raw && bus_nats_connected(sub->nats))
+        sub_dry(sub);
+}
+
+bool bus_nats_sub_drained(const struct bus_nats_sub *sub)
+{
+    return sub->drains && (!sub->raw || sub->done || !bus_nats_connected(sub->nats));
 }
 
 /* The connection stands: say what could not be said without it. */
@@ -360,7 +385,9 @@ static void subs_catch_up(struct bus_nats *n)
 
         if (sub->gone && sub->raw)
             sub_leave(sub);
-        else if (!sub->gone && !sub->raw)
+        else if (sub->drains && sub->raw && !sub->done)
+            sub_dry(sub);
+        else if (!sub->gone && !sub->drains && !sub->raw)
             sub_arrive(sub);
     }
 }
@@ -402,7 +429,8 @@ static void on_letter(void *self, struct bus_msg *msg)
     case LETTER_SUB_DONE:
         must(n->known > 0);
         n->known--;
-        if (sub->leaving)
+        sub->done = true;
+        if (sub->gone)
             sub_free(sub);
         break;
     case LETTER_CONNECTED:
@@ -660,10 +688,7 @@ void bus_nats_free(struct bus_nats **slot)
     wait_for_goodbyes(n);
     LIST_EACH_SAFE(&n->subs, it)
     {
-        struct bus_nats_sub *sub = LIST_OWNER(it, struct bus_nats_sub, link);
-
-        natsSubscription_Destroy(take(&sub->raw));
-        sub_free(sub);
+        sub_free(LIST_OWNER(it, struct bus_nats_sub, link));
     }
     natsConnection_Destroy(n->nc);
     bus_inbox_deinit(&n->inbox);

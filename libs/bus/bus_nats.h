@@ -41,6 +41,8 @@ const char *bus_nats_inbox(const struct bus_nats *nats);
 struct bus_nats_sub *bus_nats_subscribe(struct bus_nats *nats, const char *subject,
                                         const char *queue, bus_msg_fn *fn, void *self);
 void bus_nats_unsubscribe(struct bus_nats_sub **sub);
+void bus_nats_sub_drain(struct bus_nats_sub *sub);
+bool bus_nats_sub_drained(const struct bus_nats_sub *sub);
 
 /*
  * OK: handed to the library whole.  RETRY: not connected, nothing was sent.  REJECT: too large or

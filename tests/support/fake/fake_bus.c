@@ -14,6 +14,7 @@ struct bus_sub {
     char *subject, *queue;
     bus_msg_fn *fn;
     void *self;
+    bool drains; /* nothing more is routed to it */
 };
 
 struct bus_follower {
@@ -397,6 +398,17 @@ void bus_unsubscribe(struct bus_sub **slot)
         sub_free(sub);
 }
 
+/* What was routed to it already is still delivered: by its id. */
+void bus_sub_drain(struct bus_sub *sub)
+{
+    sub->drains = true;
+}
+
+bool bus_sub_drained(const struct bus_sub *sub)
+{
+    return sub->drains;
+}
+
 /* Subscription 0 is the connection itself. */
 void fake_sub_deliver(struct bus *bus, unsigned id, struct bus_msg *msg)
 {
@@ -430,7 +442,7 @@ unsigned fake_route(const char *subject, const char *reply, struct bytes body,
     LIST_EACH(&LIST_OWNER(b, struct bus, link)->subs, it)
     {
         const struct bus_sub *sub = LIST_OWNER(it, struct bus_sub, link);
-        bool had                  = !sub->bus->connected || !fake_match(sub->subject, subject);
+        bool had = sub->drains || !sub->bus->connected || !fake_match(sub->subject, subject);
 
         for (size_t q = 0; sub->queue && q < queue_count; q++)
             had = had || str_equal(queues[q], sub->queue);
