@@ -153,7 +153,8 @@ static uint64_t drain_tick(struct svc *svc, uint64_t now)
     if (svc->resigning) {
         if (late || !svc_leader_busy(svc))
             stop(svc);
-    } else if (late || !svc->drained || svc->drained(svc->drain_self)) {
+    } else if (late || (svc_micro_drained(svc->micro) &&
+                        (!svc->drained || svc->drained(svc->drain_self)))) {
         if (late)
             log_warn("drain cut short", KV("ms", now - svc->drain_since));
         resign(svc, now);

@@ -83,8 +83,9 @@ void svc_streams_missing(struct svc *svc);
 
 /*
  * Drain: begin once; then fn is asked after each turn until it says true or SLUICE_DRAIN is over.  Before
- * begin, the routes with a queue group are unsubscribed (another instance has them); those that everyone
- * hears go on.  After fn the leaderships that are still held are given back.  fn NULL: nothing to wait for.
+ * begin, the routes with a queue group ask for no more (another instance has them); what was sent to them
+ * before still comes, and fn is not asked until it has; those that everyone hears go on.  After fn the
+ * leaderships that are still held are given back.  fn NULL: nothing to wait for.
  */
 typedef bool svc_drained_fn(void *self);
 void svc_on_drain(struct svc *svc, void (*begin)(void *self), svc_drained_fn *fn, void *self);

@@ -91,8 +91,9 @@ void svc_health_answer(void *svc, const char *method, const char *path,
 /* svc_micro.c: $SRV (ADR-32) and the statistics of endpoints. */
 struct svc_micro *svc_micro_new(struct svc *svc);
 void svc_micro_free(struct svc_micro **micro);
-void svc_micro_drain(
-    struct svc_micro *micro); /* hears no more requests that others could answer */
+/* Asks for no more requests that others could answer; drained: those that came before were heard. */
+void svc_micro_drain(struct svc_micro *micro);
+bool svc_micro_drained(const struct svc_micro *micro);
 void svc_micro_metrics(const struct svc_micro *micro, struct buf *to);
 
 /* svc_metric.c */

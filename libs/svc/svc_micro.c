@@ -163,7 +163,15 @@ void svc_micro_drain(struct svc_micro *m)
 {
     for (size_t i = 0; i < m->route_count; i++)
         if (m->routes[i].others)
-            bus_unsubscribe(&m->routes[i].sub);
+            bus_sub_drain(m->routes[i].sub);
+}
+
+bool svc_micro_drained(const struct svc_micro *m)
+{
+    for (size_t i = 0; i < m->route_count; i++)
+        if (m->routes[i].others && !bus_sub_drained(m->routes[i].sub))
+            return false;
+    return true;
 }
 
 /* ---- what a service answers ----------------------------------------------------------------- */

@@ -633,6 +633,45 @@ static void sigterm_finishes_what_is_in_hand_and_exits_0(void **state)
     assert_int_equal(rig_count(&r->a, "left open"), 0);
 }
 
+static void count(void *self, struct bus_msg **msg)
+{
+    (void)msg;
+    ++*(size_t *)self;
+}
+
+/* They came to this instance of two, and nobody else will answer them. */
+static void requests_that_came_before_the_drain_are_answered(void **state)
+{
+    enum { REQUESTS = 20000 };
+    const struct bus_out ping = {.subject = "demo.ping"};
+    struct rig *r             = *state;
+    struct bus_sub *sub       = NULL;
+    size_t answers            = 0;
+    int status                = 0;
+
+    START(&r->a, "plain", NULL);
+    START(&r->b, "plain", NULL);
+    ready_port(&r->a);
+    ready_port(&r->b);
+    assert_false(failed(bus_subscribe(r->bus.bus, "answers", NULL, count, &answers, &sub)));
+    kill(r->a.pid, SIGSTOP);
+    assert_int_equal(waitpid(r->a.pid, &status, WUNTRACED), r->a.pid);
+    for (int i = 0; i < REQUESTS; i++)
+        assert_true(bus_send_from(r->bus.bus, &ping, "answers"));
+    /* When this is answered, the server has given out all that was sent before. */
+    assert_false(failed(rig_request(&r->bus, "demo.all", "", &r->answer)));
+
+    kill(r->a.pid, SIGTERM);
+    kill(r->a.pid, SIGCONT);
+
+    assert_int_equal(rig_exit_status(&r->a), 0);
+    for (uint64_t end = clk_mono_ms() + 5000; answers < REQUESTS && clk_mono_ms() < end;
+         usleep(500))
+        uv_run(&r->bus.loop, UV_RUN_NOWAIT);
+    assert_int_equal(answers, REQUESTS);
+    bus_unsubscribe(&sub);
+}
+
 static void sigint_with_nothing_in_hand_ends_at_once(void **state)
 {
     struct rig *r = *state;
@@ -759,6 +798,7 @@ int main(int argc, char **argv)
         WITH(server_that_forgot_everything_is_made_anew),
         WITH(srv_answers_ping_info_and_stats),
         WITH(sigterm_finishes_what_is_in_hand_and_exits_0),
+        WITH(requests_that_came_before_the_drain_are_answered),
         WITH(sigint_with_nothing_in_hand_ends_at_once),
         WITH(drain_lasts_no_longer_than_it_may),
         WITH(second_signal_ends_it_at_once),
