@@ -61,13 +61,20 @@ static void read_list(struct bw_reading *r, const struct bw_profile *p)
 {
     const struct json *list = json_get(r->doc, p->list_field);
     bool whole              = json_type(list) == JSON_ARRAY;
+    struct json *ids        = json_new_object();
 
-    for (size_t i = 0; whole && i < json_count(list); i++)
-        whole = json_str(json_at(list, i)) != NULL;
-    if (whole)
-        done(r, json_ref(list));
-    else
+    for (size_t i = 0; whole && i < json_count(list); i++) {
+        const char *id = json_str(json_at(list, i));
+        whole          = id != NULL;
+        if (whole)
+            json_set(ids, id, json_new_str("")); /* these APIs keep nothing of ours */
+    }
+    if (whole) {
+        done(r, ids);
+    } else {
+        json_free(&ids);
         garbage(r, "the answer is no list of sessions", "");
+    }
 }
 
 static void read_picture(struct bw_reading *r)

@@ -26,8 +26,8 @@ enum bw_verb {
     BW_BROWSE,   /* body: {cmd | actions, url, max_steps} */
     BW_RETRIEVE, /* body: {cmd, schema, select, url, …}; without remote_id: one-shot */
     BW_CLOSE,    /* fate DONE: confirmed closed, or it was not there */
-    BW_LIST, /* answers value: array of remote ids that live at the upstream; REFUSED: it cannot
-                list */
+    BW_LIST, /* answers value: {remote id: its stamp, "" if it has none} of what lives there; REFUSED:
+                it cannot list */
     BW_TOUCH,      /* keeps a waiting session warm by the cheapest call */
     BW_SCREENSHOT, /* answers one shot */
 };
@@ -37,7 +37,7 @@ struct bw_upstream {
     char name[STR_NAME_SIZE];
     char driver[32];          /* "agent" "webdriver" */
     char profile[32];         /* "multion" */
-    char url[512];            /* no slash at the end */
+    char url[512];            /* no slash at the end; "": bw_browsers knows where */
     char key[512];            /* the secret itself; never logged */
     char feature_402[256];    /* extended regular expression, case ignored; "": none */
     uint64_t timeout_ms;      /* of a call, when the step does not say */
@@ -55,8 +55,10 @@ typedef void bw_more_fn(void *self, const struct bw_answer *so_far, bw_go_fn *go
 struct bw_request {
     enum bw_verb verb;
     const struct bw_upstream *upstream;
-    const char *endpoint;    /* of the session; "": the upstream's url */
-    const char *remote_id;   /* "": none yet */
+    const char *endpoint;  /* of the session; "": the upstream's url */
+    const char *remote_id; /* "": none yet */
+    const char
+        *stamp; /* of OPEN: what a list shall show beside its id (bw_stamp); NULL: nothing */
     const struct json *body; /* expanded; NULL for CLOSE, LIST, TOUCH, SCREENSHOT */
     enum entry_effect effect;
     uint64_t timeout_ms; /* of the whole call, however many requests it takes */
@@ -107,6 +109,7 @@ struct bw_drivers {
 
 struct bw_driver {
     const char *name;
+    bool stamps; /* what it opens carries its stamp, and a list shows it */
     /* Whether the driver can do this step at all ("webdriver needs \"actions\"", "\"select\"");
      * REJECT with why. */
     struct err (*check)(enum bw_verb verb, const struct json *body, char *why, size_t why_size);

@@ -86,20 +86,22 @@ static void on_deleted(struct bw_call *c, const struct json *value)
 
 static void on_list(struct bw_call *c, const struct json *value)
 {
-    struct json *ids;
+    struct json *stamps;
 
     if (json_type(value) != JSON_ARRAY) {
         bw_webdriver_end_fail(c, CALL_REFUSED, problem_word(PROBLEM_UPSTREAM_REFUSED),
                               "this WebDriver does not list its sessions");
         return;
     }
-    ids = json_new_array();
+    stamps = json_new_object();
     for (size_t i = 0; i < json_count(value); i++) {
-        const char *id = json_str(json_get(json_at(value, i), "id"));
+        const struct json *one = json_at(value, i);
+        const char *id         = json_str(json_get(one, "id"));
         if (id)
-            json_add(ids, json_new_str(id));
+            json_set(stamps, id,
+                     json_new_str(bw_webdriver_open_stamp(json_get(one, "capabilities"))));
     }
-    bw_webdriver_end_done(c, ids);
+    bw_webdriver_end_done(c, stamps);
 }
 
 static void on_touched(struct bw_call *c, const struct json *value)
@@ -244,6 +246,7 @@ static struct bw_call *start(const struct bw_drivers *env, const struct bw_reque
     str_copy(c->base, sizeof c->base,
              *request->endpoint ? request->endpoint : request->upstream->url);
     str_copy(c->session, sizeof c->session, request->remote_id);
+    str_copy(c->stamp, sizeof c->stamp, request->stamp ? request->stamp : "");
     must(uv_timer_init(env->loop, &c->timer) == 0);
     c->timer.data = c;
     bw_webdriver_later(c, 0, begin);
@@ -255,4 +258,5 @@ static void cancel(struct bw_call **slot)
     bw_webdriver_release(take(slot));
 }
 
-const struct bw_driver bw_webdriver = {"webdriver", check, start, cancel};
+const struct bw_driver bw_webdriver = {
+    .name = "webdriver", .stamps = true, .check = check, .start = start, .cancel = cancel};

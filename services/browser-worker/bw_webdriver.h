@@ -16,6 +16,7 @@
 #include <uv.h>
 
 #include "bw_driver.h"
+#include "bw_stamp.h"
 #include "bw_webdriver_action.h"
 #include "bw_webdriver_error.h"
 
@@ -41,7 +42,7 @@ struct bw_call {
     /* What was asked. */
     enum bw_verb verb;
     enum entry_effect effect;
-    char base[512], session[256];
+    char base[512], session[256], stamp[BW_STAMP_SIZE];
     struct json *body;
     uint64_t started_ms, deadline_ms, timeout_ms, page_max;
     bool private_net, shot_on_failure;

@@ -76,6 +76,29 @@ static struct json *prompt_behaviour(void)
     return handlers;
 }
 
+/*
+ * A session has no field for what its owner wants to remember, and a remote end returns only capabilities that it knows.  Of
+ * those only `proxy` takes a text: with the proxies of the system, which are the preset ones, nobody looks at what is
+ * excepted from them, and a list of sessions (chromedriver's, a Grid's) repeats it.  docs/decisions/0008.
+ */
+static struct json *stamped_proxy(const char *stamp)
+{
+    struct json *proxy = object_of("proxyType", json_new_str("system")),
+                *none  = json_new_array();
+
+    json_add(none, json_new_str(stamp));
+    json_set(proxy, "noProxy", none);
+    return proxy;
+}
+
+const char *bw_webdriver_open_stamp(const struct json *capabilities)
+{
+    const char *text =
+        json_str(json_at(json_get(json_get(capabilities, "proxy"), "noProxy"), 0));
+
+    return text ? text : "";
+}
+
 static struct json *capabilities(const struct bw_call *c)
 {
     struct json *always = json_new_object(), *timeouts = json_new_object(),
@@ -87,6 +110,8 @@ static struct json *capabilities(const struct bw_call *c)
     json_set(always, "timeouts", timeouts);
     json_set(always, "goog:chromeOptions", chrome_options(c));
     json_set(always, "unhandledPromptBehavior", prompt_behaviour());
+    if (*c->stamp)
+        json_set(always, "proxy", stamped_proxy(c->stamp));
     json_add(first, json_new_object());
     both = object_of("alwaysMatch", always);
     json_set(both, "firstMatch", first);

@@ -188,7 +188,7 @@ static void a_session_lives_from_open_to_close(void **state)
     (void)state;
     open_session(id);
     struct asked list = ask(BW_LIST, EFFECT_READ, "", NULL);
-    str_format(want, sizeof want, "[\"%s\"]", id);
+    str_format(want, sizeof want, "{\"%s\":\"\"}", id);
     assert_string_equal(list.value, want);
 
     struct asked browse =
@@ -208,7 +208,7 @@ static void a_session_lives_from_open_to_close(void **state)
     assert_int_equal(closed.fate, CALL_DONE);
     assert_false(closed.gone);
     list = ask(BW_LIST, EFFECT_READ, "", NULL);
-    assert_string_equal(list.value, "[]");
+    assert_string_equal(list.value, "{}");
     assert_int_equal(sim_rig_number(&sim, "orders", "k1", "count"), 1);
     assert_int_equal(well_behaved(NULL), 0);
 }

@@ -97,11 +97,9 @@ static int orders_of(const char *key)
 static bool is_listed(const char *session)
 {
     struct asked t = rig_ask(&rig, (struct want){.verb = BW_LIST}, NULL);
-    bool found     = false;
 
     assert_int_equal(t.fate, CALL_DONE);
-    for (size_t i = 0; i < json_count(t.value); i++)
-        found = found || str_equal(json_str(json_at(t.value, i)), session);
+    bool found = json_get(t.value, session) != NULL;
     asked_free(&t);
     return found;
 }
@@ -124,6 +122,37 @@ static void opens_a_session_at_its_first_page_and_closes_it(void **state)
     assert_false(is_listed(t.remote_id));
     rig_close(&rig, t.remote_id); /* that it is not there is how it should be */
     asked_free(&t);
+}
+
+/* Of another client of the same chromedriver: it has no stamp, and ours has nothing but a stamp. */
+static void a_list_tells_whose_a_session_is(void **state)
+{
+    char command[512];
+    const struct json *stamp = NULL;
+    const char *id           = NULL;
+    unsigned ours = 0, others = 0;
+
+    (void)state;
+    str_format(command, sizeof command,
+               "curl -s --noproxy '*' %s/session -d '{\"capabilities\":{\"alwaysMatch\":{"
+               "\"goog:chromeOptions\":{\"args\":[\"--headless=new\",\"--no-sandbox\"]}}}}' "
+               ">/dev/null",
+               rig.upstream.url);
+    assert_int_equal(system(command), 0);
+    (void)rig_shared(&rig);
+    struct asked t = rig_ask(&rig, (struct want){.verb = BW_LIST}, NULL);
+    for (size_t it = 0; json_each(t.value, &it, &id, &stamp);) {
+        bool shared = str_equal(id, rig.session);
+        ours += shared;
+        others += !shared;
+        assert_string_equal(json_str(stamp), shared ? RIG_STAMP : "");
+        if (!shared)
+            rig_close(&rig, id);
+    }
+    assert_int_equal(ours, 1);
+    assert_int_equal(others, 1);
+    asked_free(&t);
+    assert_int_equal(rig_signal(&rig, "proxy", 0), 0); /* no browser was told of one */
 }
 
 static void a_session_whose_first_page_fails_is_answered_all_the_same(void **state)
@@ -998,6 +1027,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         PROMISE(opens_a_session_at_its_first_page_and_closes_it),
+        PROMISE(a_list_tells_whose_a_session_is),
         PROMISE(a_session_whose_first_page_fails_is_answered_all_the_same),
         PROMISE(two_sessions_at_once_know_nothing_of_each_other),
         PROMISE(a_touch_says_whether_the_session_is_known),
