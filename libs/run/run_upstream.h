@@ -28,7 +28,8 @@ struct run_upstream {
     char name[STR_NAME_SIZE];
     char driver[RUN_UPSTREAM_WORD_SIZE];  /* "agent" "webdriver" */
     char profile[RUN_UPSTREAM_WORD_SIZE]; /* of an agent: "multion"; else "" */
-    char url[RUN_UPSTREAM_URL_SIZE];      /* no slash at the end */
+    char url[RUN_UPSTREAM_URL_SIZE];      /* no slash at the end; "": of a webdriver, where its
+                                             workers' SLUICE_WEBDRIVER says */
 
     /* Where the secret is, never the secret; at most one of the two, both "": none is sent. */
     char key_env[RUN_UPSTREAM_TEXT_SIZE], key_file[RUN_UPSTREAM_TEXT_SIZE];

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "bw_reap.h"
 #include "bw_run.h"
+#include "bw_table.h"
 #include "bw_upstream.h"
 #include "json/json.h"
 
@@ -226,6 +227,7 @@ struct bw *bw_new(struct svc *svc, const struct bw_config *config)
     bw->eval      = bw_eval_new(svc_loop(svc), NULL, config->eval_ms, EVAL_CHILDREN);
     bw->permits   = bw_permit_new(bw->bus);
     bw->upstreams = bw_upstream_new(bw->bus);
+    bw->table     = bw_table_new(bw->bus);
     bw->reaper    = bw_reap_new(bw);
     bus_op_start(bw->bus, &bw->info, INFO_MAGIC, "lease-time", 0, info_end);
     bus_on_state(bw->bus, on_state, bw);
@@ -280,6 +282,7 @@ void bw_stop(struct bw *bw)
     LIST_EACH_SAFE(&bw->all, it)
     bw_run_drop(LIST_OWNER(it, struct bw_run, link), "this process ends");
     bw_reap_free(&bw->reaper);
+    bw_table_free(&bw->table);
     bw_upstream_free(&bw->upstreams);
     bw_permit_free(&bw->permits);
     bw_eval_free(&bw->eval);

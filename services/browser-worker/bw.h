@@ -22,8 +22,8 @@
 struct bw_config {
     const char *pool;
     uint64_t slots, shards;
-    uint64_t response_max, page_max, eval_ms, reap_ms, deliveries;
-    const char *egress_proxy, *deny_nets;
+    uint64_t response_max, page_max, eval_ms, reap_ms, deliveries, sessions_per_browser;
+    const char *egress_proxy, *deny_nets, *webdriver;
 };
 extern const struct config_key bw_config_keys[];
 struct err bw_config_check(void *config, char *why, unsigned long why_size);
@@ -42,6 +42,7 @@ struct err bw_config_check(void *config, char *why, unsigned long why_size);
 METRIC_STRUCT(bw_metrics, BW_METRICS)
 
 struct bw_upstreams;
+struct bw_table;
 struct bw_reaper;
 
 struct bw {
@@ -56,6 +57,7 @@ struct bw {
     struct bw_eval *eval;
     struct bw_permits *permits;
     struct bw_upstreams *upstreams;
+    struct bw_table *table;
     struct bw_reaper *reaper;
 
     struct bus_consumer *consumer;

@@ -4,9 +4,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "bw_artifact.h"
+#include "bw_browsers.h"
 #include "bw_expand.h"
 #include "bw_journal.h"
 #include "bw_session.h"
+#include "bw_stamp.h"
 #include "bw_step.h"
 #include "bw_upstream.h"
 #include "http/http_guard.h"
@@ -155,16 +157,32 @@ static void ask_for_more(void *self, const struct bw_answer *so_far, bw_go_fn *g
 
 /* ---- sending ---------------------------------------------------------------------------------------------- */
 
+static const char *stamp(const struct bw_run *run, char at[BW_STAMP_SIZE])
+{
+    struct bw_stamp stamp = {0};
+
+    str_copy(stamp.upstream, sizeof stamp.upstream, run->doing.upstream_copy.name);
+    str_copy(stamp.tenant, sizeof stamp.tenant, run->job.ticket.tenant);
+    str_copy(stamp.run, sizeof stamp.run, run->job.ticket.run);
+    str_copy(stamp.session, sizeof stamp.session, run->doing.session);
+    bw_stamp_write(&stamp, at);
+    return at;
+}
+
 static void start(struct bw_run *run, enum bw_verb verb, bw_answer_fn *fn)
 {
-    struct bw_doing *d              = &run->doing;
-    const struct run_session *s     = &run->fold.session;
-    bool in_session                 = verb == BW_CLOSE || works_in_session(run);
+    struct bw_doing *d          = &run->doing;
+    const struct run_session *s = &run->fold.session;
+    bool opens                  = verb == BW_OPEN;
+    bool in_session             = !opens && (verb == BW_CLOSE || works_in_session(run));
+    const char *place           = in_session ? s->endpoint : opens ? d->place : NULL;
+    char stamped[BW_STAMP_SIZE];
     const struct bw_request request = {
         .verb        = verb,
         .upstream    = d->upstream,
-        .endpoint    = in_session && s->endpoint ? s->endpoint : "",
+        .endpoint    = place ? place : "",
         .remote_id   = in_session && s->remote_id ? s->remote_id : "",
+        .stamp       = opens && d->driver->stamps ? stamp(run, stamped) : NULL,
         .body        = d->body,
         .effect      = d->step ? d->step->effect : EFFECT_READ,
         .timeout_ms  = verb == BW_CLOSE ? CLOSE_MS : call_ms(run),
@@ -395,6 +413,12 @@ static void opened(struct bw_run *run, const struct bw_answer *a)
     bw_journal_fact(run, opened_landed);
 }
 
+/* It may stand over there: the record is how the reaper knows whose it is, and that its permit is still taken. */
+static void record_lost(struct bw_run *run)
+{
+    bw_session_write(run, "failed", bw_step_attempted);
+}
+
 static void on_open(void *self, const struct bw_answer *a)
 {
     struct bw_run *run = self;
@@ -411,7 +435,7 @@ static void on_open(void *self, const struct bw_answer *a)
     else if (certainly_not)
         close_opening(run, RESULT_UNSENT, "refused", bw_step_attempted);
     else
-        close_opening(run, RESULT_FAILED, "lost", bw_step_attempted);
+        close_opening(run, RESULT_FAILED, "lost", record_lost);
 }
 
 static void wait_for_upstream(struct bw_run *run)
@@ -452,10 +476,56 @@ static void opening_landed(struct bw_run *run)
     ask(run, want, open_granted);
 }
 
-static void on_open_body(struct bw_run *run, struct json *value, const char *why)
+static void append_opening(struct bw_run *run)
 {
     struct bw_doing *d = &run->doing;
     char id[ID_SIZE];
+
+    id_new(clk_wall_ms(), id);
+    str_format(d->session, sizeof d->session, "s%s", id);
+    struct entry *e     = bw_journal_entry(run, ENTRY_OPENING);
+    e->session.session  = d->session;
+    e->session.upstream = d->upstream_copy.name;
+    e->session.endpoint = d->place ? d->place : "";
+    e->session.step     = d->step->id;
+    bw_journal_decision(run, opening_landed);
+}
+
+static void no_browsers(struct bw_run *run, const struct bw_browsers *found)
+{
+    struct bw_doing *d = &run->doing;
+
+    d->fate             = found->fate;
+    d->outcome.upstream = d->upstream_copy.name;
+    d->outcome.detail   = bw_step_keep(run, found->why);
+    d->outcome.code     = problem_word(found->fate == CALL_REFUSED ? PROBLEM_UPSTREAM_REFUSED
+                                                                   : PROBLEM_UPSTREAM_FAILED);
+    bw_step_attempted(run);
+}
+
+/* Where there is room for one session more; it is counted there from now on. */
+static void on_browsers(void *self, const struct bw_browsers *found)
+{
+    struct bw_run *run = self;
+    struct bw_doing *d = &run->doing;
+    const char *place  = NULL;
+
+    if (found->count == 0) {
+        no_browsers(run, found);
+        return;
+    }
+    place = bw_browsers_choose(run->bw, d->upstream, found);
+    if (place) {
+        d->place = bw_step_keep(run, place);
+        append_opening(run);
+    } else {
+        bw_step_wait(run, ON_UPSTREAM, DEFERRED_MS, "upstream_sessions");
+    }
+}
+
+static void on_open_body(struct bw_run *run, struct json *value, const char *why)
+{
+    struct bw_doing *d = &run->doing;
 
     if (!value) {
         bw_step_refused(run, problem_word(PROBLEM_EXPRESSION_FAILED), why);
@@ -464,13 +534,10 @@ static void on_open_body(struct bw_run *run, struct json *value, const char *why
     d->body = value;
     if (no_upstream(run) || !url_allowed(run, json_str(json_get(value, "url"))))
         return;
-    id_new(clk_wall_ms(), id);
-    str_format(d->session, sizeof d->session, "s%s", id);
-    struct entry *e     = bw_journal_entry(run, ENTRY_OPENING);
-    e->session.session  = d->session;
-    e->session.upstream = d->upstream_copy.name;
-    e->session.step     = d->step->id;
-    bw_journal_decision(run, opening_landed);
+    if (d->driver->stamps)
+        bw_browsers_find(run->bw, d->upstream, &run->finding, on_browsers, run);
+    else
+        append_opening(run);
 }
 
 void bw_page_open(struct bw_run *run, const struct run_move *move)

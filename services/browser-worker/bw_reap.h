@@ -5,7 +5,8 @@
  * Kept sessions past their time are closed; records whose session the upstream no longer lists
  * are marked expired and their session permit is ended; sessions the upstream lists that a
  * record of an ended or unknown run owns are closed after a grace time.  A session that no
- * record of ours ever named is left alone: the key may be shared with others.
+ * record names is closed only if its stamp leads to a journal of ours that is done with it: the
+ * browsers may be shared with others.
  */
 #ifndef BW_REAP_H
 #define BW_REAP_H

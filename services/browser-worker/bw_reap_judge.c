@@ -46,10 +46,21 @@ static enum bw_reap_move judge_owned(const struct bw_reap_sight *s)
     return BW_REAP_LEAVE;
 }
 
+/* An open that was never answered: whatever comes of it, nobody knows its id but a list.  (That it
+ * is not listed yet is no proof for a while.) */
+static enum bw_reap_move judge_unanswered(const struct bw_reap_sight *s)
+{
+    bool over = s->now_ms > s->record->updated_ms + (int64_t)s->lost_ms;
+
+    return s->listed == BW_REAP_NOT_LISTED && over ? BW_REAP_EXPIRE : BW_REAP_LEAVE;
+}
+
 enum bw_reap_move bw_reap_judge(const struct bw_reap_sight *s)
 {
     const struct bw_record *r = s->record;
 
+    if (!*r->remote_id)
+        return judge_unanswered(s);
     if (str_equal(r->status, "active"))
         return r->free ? judge_kept(s) : judge_owned(s);
     /* A close that nobody confirmed: by its run, or by a reaper that did not live. */
@@ -58,4 +69,18 @@ enum bw_reap_move bw_reap_judge(const struct bw_reap_sight *s)
     if (s->listed == BW_REAP_NOT_LISTED)
         return BW_REAP_EXPIRE;
     return passed(s, r->updated_ms, 0) ? BW_REAP_CLOSE : BW_REAP_LEAVE;
+}
+
+enum bw_reap_move bw_reap_judge_stray(const struct bw_reap_sight *s)
+{
+    /* Its open may be under way, or its record on its way to us. */
+    if (!passed(s, s->seen_ms, 0))
+        return BW_REAP_LEAVE;
+    if (!s->looked)
+        return BW_REAP_LOOK;
+    if (!s->is_ours) /* another installation's */
+        return BW_REAP_LEAVE;
+    if (s->phase == RUN_ENDED)
+        return passed(s, s->ended_ms, s->keep_ms) ? BW_REAP_CLOSE : BW_REAP_LEAVE;
+    return s->current ? BW_REAP_LEAVE : BW_REAP_CLOSE;
 }

@@ -1,6 +1,6 @@
 /*
- * bw_reap_judge - what the reaper does about one record of the session table.  Pure: told the
- * time.
+ * bw_reap_judge - what the reaper does about one session: a record of the session table, or a
+ * stray that only a list shows.  Pure: told the time.
  *
  * A list of the upstream's sessions proves that one is gone only if it was asked for after the
  * record was read.  What a living run holds is left alone whatever the list says: its holder
@@ -31,10 +31,15 @@ struct bw_reap_sight {
     enum run_phase phase; /* of record->run; ABSENT: no journal any more */
     int64_t ended_ms;
     uint64_t keep_ms;  /* keep_session of a run that ended */
+    bool is_ours;      /* of a stray: the journal of the run that it names knows of it */
+    bool current;      /* of a stray: that run has it, or is opening it */
+    int64_t seen_ms;   /* of a stray: since when lists show it */
+    uint64_t lost_ms;  /* how long an upstream may still be opening what nobody waits for */
     int64_t now_ms;    /* wall: as the times of records and journals are */
     uint64_t grace_ms; /* for those who are about to do it themselves */
 };
 
 enum bw_reap_move bw_reap_judge(const struct bw_reap_sight *sight);
+enum bw_reap_move bw_reap_judge_stray(const struct bw_reap_sight *sight);
 
 #endif

@@ -58,7 +58,7 @@ struct bw_doing {
     uint64_t started_ms;
     unsigned close_tries;
     bool closed;
-    const char *remote_id, *endpoint;
+    const char *place; /* where a session is being opened; NULL: the driver knows it */
     struct {
         const char *name;
         struct bytes png;
@@ -123,6 +123,7 @@ struct bw_run {
     struct bw_expanding expanding;
     struct bw_permit permit;
     struct bw_permit_ask *asking;
+    struct bw_browsers_ask *finding;
     struct bw_call *calling;           /* of a driver */
     struct bw_service_ask *requesting; /* of a `call` */
     bw_go_fn *going; /* a call of several requests waits for its next permit */

@@ -3,6 +3,7 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bw_browsers.h"
 #include "bw_call.h"
 #include "bw_end.h"
 #include "bw_expand.h"
@@ -37,6 +38,7 @@ void bw_step_stop(struct bw_run *run)
 {
     if (run->asking)
         bw_permit_cancel(&run->asking);
+    bw_browsers_cancel(&run->finding);
     if (run->calling)
         run->doing.driver->cancel(&run->calling);
     if (run->requesting)
@@ -53,7 +55,7 @@ static bool may_be_dropped(const struct bw_run *run)
         return false;
     if (run->calling || run->requesting)
         return run->doing.step->effect == EFFECT_READ;
-    return run->asking != NULL;
+    return run->asking || run->finding;
 }
 
 bool bw_step_interrupt(struct bw_run *run)
@@ -62,6 +64,7 @@ bool bw_step_interrupt(struct bw_run *run)
         return false;
     if (run->asking)
         bw_permit_cancel(&run->asking);
+    bw_browsers_cancel(&run->finding);
     if (run->requesting)
         bw_call_cancel(&run->requesting);
     if (run->calling) {

@@ -77,7 +77,7 @@ static const struct cli_flag TENANT[] = {
 static const struct cli_flag UPSTREAM[] = {
     {"driver", "D", "agent or webdriver", 0, false},
     {"profile", "P", "which agent API, as multion", 0, false},
-    {"url", "URL", "where it is", 0, false},
+    {"url", "URL", "where it is; a webdriver's may be left to SLUICE_WEBDRIVER", 0, false},
     {"key-env", "NAME", "its key is in this variable of the workers", 0, false},
     {"key-file", "F", "its key is in this file of the workers", 0, false},
     {"rate", "N", "requests a second", 0, false},

@@ -81,9 +81,17 @@ static struct err on_written(struct bus_op *op, const struct bus_reply *r)
     return bus_op_done(op);
 }
 
+/* Where the browsers of a webdriver are its workers may know. */
+static bool says_what_and_where(const struct json *doc)
+{
+    const char *driver = json_str(json_get(doc, "driver"));
+
+    return driver && (json_get(doc, "url") || str_equal(driver, "webdriver"));
+}
+
 static struct err check(struct lim_admin *a, const struct json *doc, bool is_new)
 {
-    if (is_new && (!json_get(doc, "driver") || !json_get(doc, "url"))) {
+    if (is_new && !says_what_and_where(doc)) {
         struct problem unknown;
 
         lim_body_unknown(a->lim->gate, a->name, &unknown);

@@ -1,22 +1,104 @@
 #include "bw_reap.h"
 
+#include <dirent.h>
+
 #include "nats_rig.h"
 #include "sim_rig.h"
 
 #include "base/log.h"
 #include "bw.h"
+#include "bw_table.h"
 #include "bw_upstream.h"
 #include "json/json.h"
 #include "wire/wire_journal.h"
 
 enum { OP_MAGIC = 0x6f707321 };
 
-const struct bw_driver bw_webdriver = {.name = "webdriver"};
-
 static struct nats_rig rig;
 static struct sim_rig sim;
 static pid_t worker;
 static char acme_run[ID_SIZE];
+
+/* ---- browsers: a folder, in which each file is a session and holds its stamp --------------- */
+
+/* "http:/" + a folder's path. */
+#define PLACE "http:/"
+
+struct bw_call {
+    uv_timer_t timer;
+    char path[512];
+    enum bw_verb verb;
+    bw_answer_fn *fn;
+    void *self;
+};
+
+static struct json *folder_list(const char *folder)
+{
+    struct json *list = json_new_object();
+    DIR *dir          = opendir(folder);
+
+    for (struct dirent *d; dir && (d = readdir(dir));) {
+        char path[1024], stamp[256] = "";
+        str_format(path, sizeof path, "%s/%s", folder, d->d_name);
+        FILE *from = d->d_name[0] == '.' ? NULL : fopen(path, "r");
+        if (!from)
+            continue;
+        (void)!fgets(stamp, sizeof stamp, from);
+        fclose(from);
+        json_set(list, d->d_name, json_new_str(stamp));
+    }
+    if (dir)
+        closedir(dir);
+    return list;
+}
+
+static void folder_closed(uv_handle_t *timer)
+{
+    struct bw_call *c = timer->data;
+
+    mem_free(&c);
+}
+
+static void folder_answers(uv_timer_t *timer)
+{
+    struct bw_call *c  = timer->data;
+    struct bw_answer a = {.fate = CALL_DONE, .call_class = CALL_OK, .status = 200};
+
+    if (c->verb == BW_LIST)
+        a.value = folder_list(c->path);
+    else
+        (void)unlink(c->path);
+    c->fn(c->self, &a);
+    json_free(&a.value);
+    uv_close((uv_handle_t *)timer, folder_closed);
+}
+
+static struct bw_call *folder_start(const struct bw_drivers *env,
+                                    const struct bw_request *request, bw_answer_fn *fn,
+                                    void *self)
+{
+    struct bw_call *c = mem_new(struct bw_call);
+
+    str_format(c->path, sizeof c->path, "%s/%s", request->endpoint + strlen(PLACE),
+               request->remote_id);
+    c->verb = request->verb;
+    c->fn   = fn;
+    c->self = self;
+    uv_timer_init(env->loop, &c->timer);
+    c->timer.data = c;
+    uv_timer_start(&c->timer, folder_answers, 1, 0);
+    return c;
+}
+
+static void folder_cancel(struct bw_call **slot)
+{
+    struct bw_call *c = take(slot);
+
+    uv_close((uv_handle_t *)&c->timer, folder_closed);
+}
+
+const struct bw_driver bw_webdriver = {
+    .name = "webdriver", .stamps = true, .start = folder_start, .cancel = folder_cancel};
 
 /* ---- the worker: nothing of it but the reaper -------------------------------------------- */
 
@@ -42,10 +124,12 @@ static void run_worker(void)
     bw.drivers   = (struct bw_drivers){svc_loop(svc), bw.http};
     bw.permits   = bw_permit_new(bw.bus);
     bw.upstreams = bw_upstream_new(bw.bus);
+    bw.table     = bw_table_new(bw.bus);
     bw.reaper    = bw_reap_new(&bw);
     svc_tick(svc, tick, &bw);
     int status = svc_run(svc);
     bw_reap_free(&bw.reaper);
+    bw_table_free(&bw.table);
     bw_upstream_free(&bw.upstreams);
     bw_permit_free(&bw.permits);
     http_free(&bw.http);
@@ -151,18 +235,26 @@ static void plan_run(char run[ID_SIZE])
     append(run, &plan);
 }
 
-static void holder_adds(const char *run, enum entry_kind kind)
+static void holder_says(const char *run, enum entry_kind kind, const char *session)
 {
     struct entry e;
 
     entry_init(&e, kind);
-    e.wake       = 1;
-    e.token      = 7;
-    e.job        = 1;
-    e.worker     = "w-1";
-    e.waiting.on = ON_TIMER;
-    e.end.status = STATUS_DONE;
+    e.wake             = 1;
+    e.token            = 7;
+    e.job              = 1;
+    e.worker           = "w-1";
+    e.waiting.on       = ON_TIMER;
+    e.end.status       = STATUS_DONE;
+    e.session.session  = session;
+    e.session.upstream = "chrome";
+    e.session.result   = kind == ENTRY_CLOSED ? RESULT_FAILED : RESULT_NONE;
     append(run, &e);
+}
+
+static void holder_adds(const char *run, enum entry_kind kind)
+{
+    holder_says(run, kind, "");
 }
 
 struct session {
@@ -195,9 +287,45 @@ static void open_session(struct session *s)
     str_format(s->key, sizeof s->key, "acme.s%s", id);
 }
 
-/* age_s, expires_s: before and after now. */
-static void record(const struct session *s, const char *status, const char *run, bool is_free,
-                   int age_s, int expires_s)
+/* ---- sessions of the folder ------------------------------------------------------------- */
+
+static char folder[64];
+
+/* remote_id "": nothing came of its open. */
+static void stamped(struct session *s, const char *upstream, const char *run,
+                    const char *remote_id)
+{
+    char id[ID_SIZE], path[256];
+
+    id_new(clk_wall_ms(), id);
+    str_format(s->key, sizeof s->key, "acme.s%s", id);
+    str_copy(s->remote_id, sizeof s->remote_id, remote_id);
+    if (!*remote_id)
+        return;
+    str_format(path, sizeof path, "%s/%s", folder, remote_id);
+    FILE *to = fopen(path, "w");
+    assert_non_null(to);
+    if (*upstream)
+        fprintf(to, "%s.acme.%s.s%s.sluice.invalid", upstream, run, id);
+    fclose(to);
+}
+
+static bool stands(const struct session *s)
+{
+    char path[256];
+
+    str_format(path, sizeof path, "%s/%s", folder, s->remote_id);
+    return access(path, F_OK) == 0;
+}
+
+static const char *name_of(const struct session *s)
+{
+    return strchr(s->key, '.') + 1;
+}
+
+static void record_at(const char *upstream, const char *endpoint, const struct session *s,
+                      const char *remote_id, const char *status, const char *run, bool is_free,
+                      int age_s, int expires_s)
 {
     char value[1024], updated[40], expires[40];
     int64_t now = clk_wall_ms();
@@ -206,14 +334,31 @@ static void record(const struct session *s, const char *status, const char *run,
         value, sizeof value,
         "{\"v\":1,\"status\":\"%s\",\"owner\":{\"run\":\"%s\",\"token\":\"0000000000000007\"},"
         "\"free\":%s,"
-        "\"tenant\":\"acme\",\"workflow\":\"%s\",\"run\":\"%s\",\"upstream\":\"sim\","
-        "\"endpoint\":\"\","
+        "\"tenant\":\"acme\",\"workflow\":\"%s\",\"run\":\"%s\",\"upstream\":\"%s\","
+        "\"endpoint\":\"%s\","
         "\"remote_id\":\"%s\",\"last_step\":\"cart\",\"expires_at\":%s%s%s,\"last_updated_at\":"
         "\"%s\"}",
-        status, run, is_free ? "true" : "false", run, run, s->remote_id, expires_s ? "\"" : "",
+        status, run, is_free ? "true" : "false", run, run, upstream, endpoint, remote_id,
+        expires_s ? "\"" : "",
         expires_s ? str_time_text(now + expires_s * 1000, expires, sizeof expires) : "null",
         expires_s ? "\"" : "", str_time_text(now - age_s * 1000, updated, sizeof updated));
     put(BUCKET_SESSIONS, s->key, value);
+}
+
+static void record_there(const struct session *s, const char *remote_id, const char *status,
+                         const char *run, int age_s)
+{
+    char endpoint[128];
+
+    str_format(endpoint, sizeof endpoint, PLACE "%s", folder);
+    record_at("chrome", endpoint, s, remote_id, status, run, false, age_s, 0);
+}
+
+/* age_s, expires_s: before and after now. */
+static void record(const struct session *s, const char *status, const char *run, bool is_free,
+                   int age_s, int expires_s)
+{
+    record_at("sim", "", s, s->remote_id, status, run, is_free, age_s, expires_s);
 }
 
 static bool status_is(const struct session *s, const char *status)
@@ -246,8 +391,7 @@ static void wait_status(const struct session *s, const char *status)
 static bool place_ended(const struct session *s)
 {
     for (size_t i = 0; i < rig.reports; i++)
-        if (rig.report[i].session_closed &&
-            str_equal(rig.report[i].session, strchr(s->key, '.') + 1))
+        if (rig.report[i].session_closed && str_equal(rig.report[i].session, name_of(s)))
             return true;
     return false;
 }
@@ -299,6 +443,11 @@ static int anew(void **state)
     nats_rig_limiter(&rig);
     str_format(value, sizeof value, "{\"url\":\"%s\",\"key\":{\"env\":\"SIM_KEY\"}}", sim.url);
     put(BUCKET_UPSTREAMS, "sim", value);
+    str_copy(folder, sizeof folder, "/tmp/bw-reap-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    str_format(value, sizeof value, "{\"driver\":\"webdriver\",\"url\":\"" PLACE "%s\"}",
+               folder);
+    put(BUCKET_UPSTREAMS, "chrome", value);
     plan_run(acme_run);
     return 0;
 }
@@ -306,8 +455,11 @@ static int anew(void **state)
 static int over(void **state)
 {
     int status = 0;
+    char command[96];
 
     (void)state;
+    str_format(command, sizeof command, "rm -r '%s'", folder);
+    assert_int_equal(system(command), 0);
     kill(worker, SIGTERM);
     assert_int_equal(waitpid(worker, &status, 0), worker);
     nats_rig_end(&rig);
@@ -434,6 +586,67 @@ static void without_a_permit_nothing_is_asked(void **state)
     wait_status(&s, "completed");
 }
 
+/* ---- what only a list shows ---------------------------------------------------------------- */
+
+/* No record is at this place at all; it is looked at because there may be such. */
+static void a_session_that_no_record_names_is_closed_when_its_run_is_done_with_it(void **state)
+{
+    struct session lost, current, left, theirs, unnamed, plain, other, named;
+    char ended_run[ID_SIZE], their_run[ID_SIZE];
+    uint64_t begun = clk_mono_ms();
+
+    (void)state;
+    plan_run(ended_run);
+    id_new(clk_wall_ms(), their_run);
+    stamped(&lost, "chrome", acme_run,
+            "lost"); /* its open had no answer; its run opened another */
+    stamped(&current, "chrome", acme_run, "current"); /* which is under way */
+    stamped(&left, "chrome", ended_run, "left");
+    stamped(&theirs, "chrome", their_run, "theirs");  /* of another installation */
+    stamped(&unnamed, "chrome", acme_run, "unnamed"); /* the same, with a run of the same id */
+    stamped(&plain, "", acme_run, "plain");           /* somebody's at his desk */
+    stamped(&other, "chrome2", ended_run, "other");   /* another upstream's */
+    stamped(&named, "chrome", acme_run, "named");
+    record_at("elsewhere", "", &named, "named", "active", acme_run, false, 3600, 0);
+    holder_adds(acme_run, ENTRY_LEASED);
+    holder_says(acme_run, ENTRY_OPENING, name_of(&named));
+    holder_says(acme_run, ENTRY_OPENING, name_of(&lost));
+    holder_says(acme_run, ENTRY_CLOSED, name_of(&lost));
+    holder_says(acme_run, ENTRY_OPENING, name_of(&current));
+    holder_adds(ended_run, ENTRY_LEASED);
+    holder_says(ended_run, ENTRY_OPENING, name_of(&other));
+    holder_says(ended_run, ENTRY_OPENING, name_of(&left));
+    holder_adds(ended_run, ENTRY_END);
+
+    NATS_RIG_UNTIL(&rig, !stands(&lost) && !stands(&left), 40000);
+    assert_true(!stands(&lost) && !stands(&left));
+    assert_true(clk_mono_ms() - begun >= 10000); /* an open may have been under way */
+    NATS_RIG_WAIT(&rig, place_ended(&lost) && place_ended(&left));
+    rig.reports = 0;
+    NATS_RIG_WAIT(&rig, rig.reports > 3); /* some sweeps more */
+    assert_true(stands(&current) && stands(&theirs) && stands(&unnamed) && stands(&plain) &&
+                stands(&other) && stands(&named));
+}
+
+/* By its stamp the list says what came of an open that was never answered. */
+static void an_open_without_an_answer_is_closed_or_given_up(void **state)
+{
+    struct session opened, nothing, young;
+
+    (void)state;
+    stamped(&opened, "chrome", acme_run, "opened");
+    stamped(&nothing, "chrome", acme_run, "");
+    stamped(&young, "chrome", acme_run, "");
+    record_there(&opened, "", "failed", acme_run, 3600);
+    record_there(&nothing, "", "failed", acme_run, 3600);
+    record_there(&young, "", "failed", acme_run, 60);
+    wait_status(&opened, "completed");
+    wait_status(&nothing, "expired");
+    assert_false(stands(&opened));
+    NATS_RIG_WAIT(&rig, place_ended(&opened) && place_ended(&nothing));
+    assert_true(status_is(&young, "failed"));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, anew, over)
 
 int main(void)
@@ -446,6 +659,8 @@ int main(void)
         TEST(a_session_of_nobody_we_know_is_left_alone),
         TEST(what_a_forgotten_run_left_is_closed),
         TEST(without_a_permit_nothing_is_asked),
+        TEST(a_session_that_no_record_names_is_closed_when_its_run_is_done_with_it),
+        TEST(an_open_without_an_answer_is_closed_or_given_up),
     };
 
     if (getenv("BW_REAP_ROLE"))

@@ -30,7 +30,7 @@
 #include "wire/subject.h"
 #include "wire/wire_permit.h"
 
-enum { NATS_RIG_MS = 15000, NATS_RIG_HEARD = 64 };
+enum { NATS_RIG_MS = 15000, NATS_RIG_HEARD = 512 };
 
 /* What the limiter of the test does with an ask. */
 enum limiter_way { LIMITER_GRANTS, LIMITER_REFUSES, LIMITER_IS_SILENT };

@@ -25,9 +25,11 @@ struct sight {
 static void check(const struct sight *cases, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        const struct sight *c = &cases[i];
-        struct bw_record r    = {
-               .free = c->free, .expires_at_ms = c->expires, .updated_ms = c->updated};
+        const struct sight *c            = &cases[i];
+        struct bw_record r               = {.remote_id     = "r1",
+                                            .free          = c->free,
+                                            .expires_at_ms = c->expires,
+                                            .updated_ms    = c->updated};
         const struct bw_reap_sight sight = {.record   = &r,
                                             .listed   = c->listed,
                                             .looked   = c->looked,
@@ -128,6 +130,79 @@ static void an_unconfirmed_close_is_done_again(void **state)
     check(CASES, sizeof CASES / sizeof *CASES);
 }
 
+/* Its open may still be under way over there; once it certainly is not, its place is given back. */
+static void an_unanswered_open_is_gone_when_no_list_shows_it_for_long(void **state)
+{
+    enum { LOST = 5 * GRACE };
+    static const struct {
+        int64_t ago;
+        enum bw_reap_listed listed;
+        enum bw_reap_move move;
+    } CASES[] = {
+        {LOST - 1, BW_REAP_NOT_LISTED, BW_REAP_LEAVE},
+        {LOST + 1, BW_REAP_NOT_LISTED, BW_REAP_EXPIRE},
+        {LOST + 1, BW_REAP_UNKNOWN, BW_REAP_LEAVE}, /* there is nothing to close it by */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        const struct bw_record r = {.status = "failed", .updated_ms = NOW - CASES[i].ago};
+        const struct bw_reap_sight sight = {.record   = &r,
+                                            .listed   = CASES[i].listed,
+                                            .now_ms   = NOW,
+                                            .grace_ms = GRACE,
+                                            .lost_ms  = LOST};
+        if (bw_reap_judge(&sight) != CASES[i].move)
+            fail_msg("case %zu: %d", i, bw_reap_judge(&sight));
+    }
+}
+
+/* What only a list shows. */
+static void a_stray_is_closed_when_its_own_run_is_done_with_it(void **state)
+{
+    static const struct {
+        int64_t seen;
+        bool looked, ours;
+        enum run_phase phase;
+        bool current;
+        int64_t ended;
+        enum bw_reap_move move;
+    } CASES[] = {
+        {NOW - 1, false, false, 0, false, 0, BW_REAP_LEAVE},
+        {NOW - 2 * GRACE, false, false, 0, false, 0, BW_REAP_LOOK},
+        {NOW - 2 * GRACE, true, true, RUN_LEASED, true, 0,
+         BW_REAP_LEAVE}, /* it is being opened */
+        {NOW - 2 * GRACE, true, true, RUN_LEASED, false, 0,
+         BW_REAP_CLOSE}, /* it was given up */
+        {NOW - 2 * GRACE, true, true, RUN_WAITING, true, 0, BW_REAP_LEAVE},
+        {NOW - 2 * GRACE, true, true, RUN_WAITING, false, 0, BW_REAP_CLOSE},
+        {NOW - 2 * GRACE, true, true, RUN_ENDED, true, NOW - 1, BW_REAP_LEAVE},
+        {NOW - 2 * GRACE, true, true, RUN_ENDED, true, NOW - 2 * GRACE, BW_REAP_CLOSE},
+        {NOW - 2 * GRACE, true, true, RUN_ENDED, false, NOW - 2 * GRACE, BW_REAP_CLOSE},
+        /* Another installation's: our journal knows nothing of it, or not of this session. */
+        {NOW - 2 * GRACE, true, false, RUN_ABSENT, false, 0, BW_REAP_LEAVE},
+        {NOW - 2 * GRACE, true, false, RUN_LEASED, false, 0, BW_REAP_LEAVE},
+        {NOW - 2 * GRACE, true, false, RUN_ENDED, false, NOW - 2 * GRACE, BW_REAP_LEAVE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        const struct bw_record r         = {.remote_id = "r1"};
+        const struct bw_reap_sight sight = {.record   = &r,
+                                            .listed   = BW_REAP_LISTED,
+                                            .looked   = CASES[i].looked,
+                                            .is_ours  = CASES[i].ours,
+                                            .phase    = CASES[i].phase,
+                                            .current  = CASES[i].current,
+                                            .ended_ms = CASES[i].ended,
+                                            .seen_ms  = CASES[i].seen,
+                                            .now_ms   = NOW,
+                                            .grace_ms = GRACE};
+        if (bw_reap_judge_stray(&sight) != CASES[i].move)
+            fail_msg("case %zu: %d", i, bw_reap_judge_stray(&sight));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +212,8 @@ int main(void)
         cmocka_unit_test(a_waiting_run_keeps_what_is_there),
         cmocka_unit_test(after_its_run_a_session_has_a_time_of_grace),
         cmocka_unit_test(an_unconfirmed_close_is_done_again),
+        cmocka_unit_test(an_unanswered_open_is_gone_when_no_list_shows_it_for_long),
+        cmocka_unit_test(a_stray_is_closed_when_its_own_run_is_done_with_it),
     };
     return cmocka_run_group_tests_name("bw_reap_judge", tests, NULL, NULL);
 }

@@ -61,6 +61,15 @@ static void every_field_may_be_left_out(void **state)
     assert_string_equal(read_good("{\"key\":null,\"url\":null}").url, u.url);
 }
 
+/* The workers know where browsers are. */
+static void a_webdriver_needs_no_url(void **state)
+{
+    (void)state;
+    assert_string_equal(read_good("{\"driver\":\"webdriver\"}").url, "");
+    assert_string_equal(read_good("{\"driver\":\"webdriver\",\"url\":\"http://a:9515/\"}").url,
+                        "http://a:9515");
+}
+
 static void a_burst_is_a_tenth_and_at_least_one(void **state)
 {
     (void)state;
@@ -89,7 +98,7 @@ static void a_wrong_value_names_its_field(void **state)
         {"{\"paused\":\"yes\"}", "/paused", "true or false", ""},
         {"{\"driver\":\"agnet\"}", "/driver", "not known", "agent"},
         {"{\"profile\":\"multon\"}", "/profile", "not known", "multion"},
-        {"{\"driver\":\"webdriver\"}", "/url", "missing", "http://127.0.0.1:9515"},
+        {"{\"driver\":\"webdriver\",\"url\":\"\"}", "/url", "not empty", ""},
         {"{\"driver\":\"webdriver\",\"url\":\"http://a\",\"profile\":\"multion\"}", "/profile",
          "agent", ""},
         {"{\"url\":\"ftp://a\"}", "/url", "http", ""},
@@ -133,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_value_of_the_documentation_is_read_whole),
         cmocka_unit_test(every_field_may_be_left_out),
+        cmocka_unit_test(a_webdriver_needs_no_url),
         cmocka_unit_test(a_burst_is_a_tenth_and_at_least_one),
         cmocka_unit_test(a_wrong_value_names_its_field),
         cmocka_unit_test(a_key_that_is_no_name_is_refused),

@@ -1,0 +1,277 @@
+#include "bw_reap_internal.h"
+
+#include "base/clk.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "bw_stamp.h"
+
+enum { PERMIT_WAIT_MS = 10000 };
+
+/* Something that only a list shows. */
+struct stray {
+    int64_t since_ms;
+    uint64_t sweep; /* the last that saw it */
+};
+
+static struct err next_place(struct bw_reaper *r);
+
+static struct bw_reap_place *place_of(const struct bw_reaper *r)
+{
+    return &r->places[r->place_at];
+}
+
+/* ---- calls at the place in hand --------------------------------------------------------------- */
+
+static bool may(void *self)
+{
+    return bw_reap_our_turn(self);
+}
+
+void bw_reap_place_call(struct bw_reaper *r, enum bw_verb verb, const char *remote_id,
+                        bw_answer_fn *fn)
+{
+    const struct bw_request request = {.verb       = verb,
+                                       .upstream   = &r->upstream,
+                                       .endpoint   = place_of(r)->endpoint,
+                                       .remote_id  = remote_id,
+                                       .effect     = EFFECT_READ,
+                                       .timeout_ms = BW_REAP_CALL_MS,
+                                       .body_max   = r->bw->config->response_max,
+                                       .page_max   = r->bw->config->page_max,
+                                       .may        = may,
+                                       .self       = r};
+
+    r->calling = r->driver->start(&r->bw->drivers, &request, fn, r);
+}
+
+void bw_reap_place_ask(struct bw_reaper *r, struct bw_permit_want want, bw_permit_fn *fn)
+{
+    want.upstream    = r->upstream.name;
+    want.lane        = LANE_STANDARD;
+    want.wait_ms     = PERMIT_WAIT_MS;
+    want.lifetime_ms = BW_REAP_CALL_MS;
+    r->asking        = bw_permit_ask(r->bw->permits, &want, &r->permit, fn, r);
+}
+
+void bw_reap_place_report(struct bw_reaper *r, const struct bw_answer *a, bool closed)
+{
+    const struct bw_permit_done done = {.status         = (uint32_t)a->status,
+                                        .ms             = (uint32_t)a->ms,
+                                        .retry_after_ms = a->retry_after_ms,
+                                        .call_class     = a->call_class,
+                                        .session_closed = closed};
+
+    bw_permit_report(r->bw->permits, &r->permit, &done);
+}
+
+/* ---- what only the list knows ------------------------------------------------------------------- */
+
+static int64_t seen_since(struct bw_reaper *r, const char *remote_id)
+{
+    struct stray *stray = map_find(r->strays, remote_id);
+
+    if (!stray) {
+        stray           = mem_new(struct stray);
+        stray->since_ms = clk_wall_ms();
+        (void)map_put(r->strays, remote_id, stray);
+    }
+    stray->sweep = r->sweeps;
+    return stray->since_ms;
+}
+
+void bw_reap_place_forget(struct bw_reaper *r)
+{
+    const char *id = NULL;
+    void *value    = NULL;
+
+    for (size_t it = 0; map_next(r->strays, &it, &id, &value);) {
+        struct stray *stray = value;
+        if (stray->sweep == r->sweeps)
+            continue;
+        (void)map_remove(r->strays, id);
+        mem_free(&stray);
+    }
+}
+
+/* Is it of this upstream, and named by no record? */
+static bool take_stray(struct bw_reaper *r, const char *remote_id, const char *text)
+{
+    struct bw_table_row row = {0};
+    struct bw_stamp stamp;
+
+    if (!bw_stamp_read(text, &stamp) || !str_equal(stamp.upstream, r->upstream.name) ||
+        bw_table_find(r->bw->table, bw_table_key(stamp.tenant, stamp.session, row.key)) ||
+        !str_copy(row.record.remote_id, sizeof row.record.remote_id, remote_id))
+        return false;
+    str_copy(row.record.tenant, sizeof row.record.tenant, stamp.tenant);
+    str_copy(row.record.run, sizeof row.record.run, stamp.run);
+    str_copy(row.record.upstream, sizeof row.record.upstream, stamp.upstream);
+    str_copy(row.record.endpoint, sizeof row.record.endpoint, place_of(r)->endpoint);
+    r->in_hand  = row;
+    r->is_stray = true;
+    r->seen_ms  = seen_since(r, remote_id);
+    return true;
+}
+
+static bool next_stray(struct bw_reaper *r)
+{
+    const struct json *stamp = NULL;
+    const char *id           = NULL;
+
+    while (r->listed && json_each(r->listed, &r->listed_at, &id, &stamp))
+        if (take_stray(r, id, json_str(stamp)))
+            return true;
+    return false;
+}
+
+/* ---- what the table knows ------------------------------------------------------------------------ */
+
+static bool is_here(const struct bw_reaper *r, const struct bw_table_row *row)
+{
+    const struct bw_reap_place *place = place_of(r);
+
+    return str_equal(row->record.upstream, place->upstream) &&
+           str_equal(row->record.endpoint, place->endpoint);
+}
+
+static void gather_rows(struct bw_reaper *r)
+{
+    const struct bw_table_row *row = NULL;
+
+    for (size_t it = 0; bw_table_next(r->bw->table, &it, &row);) {
+        if (!is_here(r, row))
+            continue;
+        r->keys                 = mem_grow(r->keys, r->key_count + 1, sizeof *r->keys);
+        r->keys[r->key_count++] = mem_strdup(row->key);
+    }
+}
+
+/* Its open was never answered: what the list shows under its stamp is its session. */
+static void find_by_stamp(struct bw_reaper *r)
+{
+    struct bw_record *record = &r->in_hand.record;
+    const struct json *text  = NULL;
+    const char *id           = NULL;
+    struct bw_stamp stamp;
+
+    for (size_t it = 0; r->listed && json_each(r->listed, &it, &id, &text);)
+        if (bw_stamp_read(json_str(text), &stamp) && str_equal(stamp.tenant, record->tenant) &&
+            str_equal(stamp.session, bw_table_session(&r->in_hand)))
+            (void)str_copy(record->remote_id, sizeof record->remote_id, id);
+}
+
+static bool next_row(struct bw_reaper *r)
+{
+    while (r->key_at < r->key_count) {
+        const struct bw_table_row *row = bw_table_find(r->bw->table, r->keys[r->key_at++]);
+        if (!row || !is_here(r, row))
+            continue;
+        r->in_hand  = *row;
+        r->is_stray = false;
+        if (!*row->record.remote_id)
+            find_by_stamp(r);
+        return true;
+    }
+    return false;
+}
+
+/* ---- one session after the other ----------------------------------------------------------------- */
+
+static struct err next_session(struct bus_op *op, const struct bus_reply *reply)
+{
+    struct bw_reaper *r = bw_reap_self(op);
+
+    (void)reply;
+    if (bw_reap_our_turn(r) && (next_row(r) || next_stray(r)))
+        return bw_reap_session_judge(r);
+    r->place_at++;
+    return next_place(r);
+}
+
+/* Not deeper for each that is well. */
+struct err bw_reap_place_next(struct bw_reaper *r)
+{
+    bw_reap_session_drop(r);
+    return bus_wait(&r->op, 0, next_session);
+}
+
+void bw_reap_place_drop(struct bw_reaper *r)
+{
+    json_free(&r->listed);
+    for (size_t i = 0; i < r->key_count; i++)
+        mem_free(&r->keys[i]);
+    mem_free(&r->keys);
+    r->key_count = r->key_at = r->listed_at = 0;
+    r->listed_mark                          = 0;
+}
+
+/* ---- the list --------------------------------------------------------------------------------------- */
+
+static void keep_list(struct bw_reaper *r, const struct bw_answer *a)
+{
+    bool refused = a->fate == CALL_NOT_SENT; /* nobody is there */
+
+    if (a->fate == CALL_DONE && json_type(a->value) == JSON_OBJECT)
+        r->listed = json_ref(a->value);
+    else if (refused && place_of(r)->is_past)
+        r->listed = json_new_object(); /* where nobody is nothing is open */
+    else
+        log_debug("upstream does not list its sessions", KV("upstream", r->upstream.name),
+                  KV("why", a->detail));
+}
+
+static void on_list(void *self, const struct bw_answer *a)
+{
+    struct bw_reaper *r = self;
+
+    r->calling = NULL;
+    bw_reap_place_report(r, a, false);
+    keep_list(r, a);
+    gather_rows(r);
+    (void)bw_reap_place_next(r);
+}
+
+static void list_granted(void *self, const struct bw_permit_answer *answer)
+{
+    struct bw_reaper *r = self;
+
+    r->asking = NULL;
+    if (answer->granted && bw_reap_our_turn(r)) {
+        r->listed_mark = bw_table_mark(r->bw->table);
+        bw_reap_place_call(r, BW_LIST, "", on_list);
+        return;
+    }
+    bw_permit_return(r->bw->permits, &r->permit);
+    gather_rows(r); /* of some it is known without a list that their time is over */
+    (void)bw_reap_place_next(r);
+}
+
+/* ---- one place after the other ------------------------------------------------------------------------ */
+
+static struct err next_place(struct bw_reaper *r)
+{
+    const struct bw_permit_want lists = {.tenant = ""};
+    const struct bw_upstream *u       = NULL;
+
+    bw_reap_place_drop(r);
+    r->driver = NULL;
+    for (; r->place_at < r->place_count && !r->driver; r->place_at += !r->driver) {
+        u = bw_upstream_find(r->bw->upstreams, place_of(r)->upstream);
+        r->driver =
+            u ? bw_driver_find(u->driver) : NULL; /* no longer configured: nobody to ask */
+    }
+    if (!r->driver || !bw_reap_our_turn(r)) {
+        if (r->place_at == r->place_count)
+            bw_reap_place_forget(r);
+        return bw_reap_rest(r);
+    }
+    r->upstream = *u;
+    bw_reap_place_ask(r, lists, list_granted);
+    return OK; /* parked */
+}
+
+struct err bw_reap_place_first(struct bw_reaper *r)
+{
+    r->place_at = 0;
+    return next_place(r);
+}
