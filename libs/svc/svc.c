@@ -303,9 +303,16 @@ static void open_http(struct svc *svc)
     struct err e =
         httpd_open(&svc->httpd, &svc->loop, svc->config.http, svc_health_answer, svc);
 
-    if (failed(e))
-        die(1, "SLUICE_HTTP: cannot listen on %s (%s); name a free address, or off",
-            svc->config.http, e.from == ERR_FROM_ERRNO ? strerror(e.code) : e.what);
+    if (!failed(e))
+        return;
+    /* Nobody asked for this address: several services on one machine need nothing but NATS_URL. */
+    if (str_equal(svc->config.http, SVC_HTTP_DEFAULT)) {
+        log_warn("no /livez, /readyz and /metrics: their address is taken; set SLUICE_HTTP",
+                 KV("at", svc->config.http));
+        return;
+    }
+    die(1, "SLUICE_HTTP: cannot listen on %s (%s); name a free address, or off",
+        svc->config.http, e.from == ERR_FROM_ERRNO ? strerror(e.code) : e.what);
 }
 
 static void open_bus(struct svc *svc)

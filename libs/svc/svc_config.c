@@ -21,7 +21,7 @@ const struct config_key svc_config_keys[] = {
      "the least important line that is written"},
     {"LOG_FORMAT", CONFIG_CHOICE, FIELD(log_format), "logfmt", "logfmt|json", NULL,
      "how a line is written"},
-    {"SLUICE_HTTP", CONFIG_STRING, FIELD(http), "0.0.0.0:9090", NULL, NULL,
+    {"SLUICE_HTTP", CONFIG_STRING, FIELD(http), SVC_HTTP_DEFAULT, NULL, NULL,
      "host:port of /livez, /readyz and /metrics; off: none"},
     {"SLUICE_STREAMS", CONFIG_CHOICE, FIELD(streams), "self", "self|verify|none", NULL,
      "who makes the streams: self makes what is missing, verify waits for them, none trusts"},

@@ -25,6 +25,8 @@ struct svc_metrics;
 
 enum { SVC_MAGIC = 0x53564331, SVC_INSTANCE_SIZE = 60 };
 
+#define SVC_HTTP_DEFAULT "0.0.0.0:9090"
+
 struct svc {
     uint32_t magic;
     const struct svc_about *about;
