@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "run/run_value.h"
 
 /* What the programs that ship with this version can do (services/browser-worker, bw_driver_find
  * and bw_profile_find). */
@@ -23,59 +24,18 @@ static const char *const LIMITED_FIELDS[] = {"factor", "probe", "ramp", NULL};
 
 /* ---- what is wrong ----------------------------------------------------------------------- */
 
-static struct err wrong(struct problem *why, const char *field, const char *detail,
-                        const char *attempt)
-{
-    char pointer[sizeof(why->pointer)];
-
-    str_format(pointer, sizeof(pointer), "/%s", field);
-    for (char *c = pointer + 1; *c; c++)
-        if (*c == '.')
-            *c = '/';
-    problem_set(why, PROBLEM_INVALID_REQUEST, pointer, "%s: %s", field, detail);
-    if (attempt)
-        str_copy(why->attempt, sizeof(why->attempt), attempt);
-    return err_of(ERR_REJECT, "read upstream");
-}
-
-/* within: "rate." of the fields of an object inside; "" else. */
-static struct err fields_known(const struct json *doc, const char *within,
-                               const char *const *fields, struct problem *why)
-{
-    const char *unknown = NULL, *nearest = NULL;
-    char field[160], detail[160];
-
-    if (json_known(doc, fields, &unknown, &nearest))
-        return OK;
-    str_format(field, sizeof(field), "%s%.64s", within, unknown);
-    if (nearest)
-        str_format(detail, sizeof(detail), "is no field of an upstream; is \"%s\" meant?",
-                   nearest);
-    else
-        str_format(detail, sizeof(detail), "is no field of an upstream");
-    return wrong(why, field, detail, nearest);
-}
-
 static struct err object_of(const struct json *at, const char *field, const char *const *fields,
                             const char *like, struct problem *why)
 {
     char within[32];
 
     if (json_type(at) != JSON_OBJECT)
-        return wrong(why, field, "must be an object", like);
+        return run_value_wrong(why, field, "must be an object", like);
     str_format(within, sizeof(within), "%s.", field);
-    return fields_known(at, within, fields, why);
+    return run_value_known(at, within, fields, "an upstream", why);
 }
 
 /* ---- values ------------------------------------------------------------------------------ */
-
-/* null is absent: what admin's merge-patch left out. */
-static const struct json *get(const struct json *doc, const char *field)
-{
-    const struct json *at = json_get(doc, field);
-
-    return json_type(at) == JSON_NULL ? NULL : at;
-}
 
 static struct err read_count(const struct json *at, const char *field, uint32_t *ret,
                              struct problem *why)
@@ -83,9 +43,9 @@ static struct err read_count(const struct json *at, const char *field, uint32_t 
     if (!at)
         return OK;
     if (json_type(at) != JSON_INT || json_int(at) < 1 || json_int(at) > RUN_UPSTREAM_MAX)
-        return wrong(why, field,
-                     "must be a whole number from 1 to 1000000; leave it out for no limit",
-                     NULL);
+        return run_value_wrong(
+            why, field, "must be a whole number from 1 to 1000000; leave it out for no limit",
+            NULL);
     *ret = (uint32_t)json_int(at);
     return OK;
 }
@@ -99,7 +59,7 @@ static struct err read_duration(const struct json *at, const char *field, const 
         return OK;
     if (!json_str(at) || failed(str_duration_ms(json_str(at), &ms)) || ms == 0 ||
         ms > TIMEOUT_MAX_MS)
-        return wrong(why, field, "must be a duration from \"1ms\" to \"24h\"", like);
+        return run_value_wrong(why, field, "must be a duration from \"1ms\" to \"24h\"", like);
     *ret = ms;
     return OK;
 }
@@ -112,10 +72,10 @@ static struct err read_part(const struct json *at, const char *field, bool zero,
     if (!at)
         return OK;
     if (!json_is_number(at) || part > 1 || (zero ? part < 0 : part <= 0))
-        return wrong(why, field,
-                     zero ? "must be a number from 0 to 1"
-                          : "must be a number above 0, at most 1",
-                     NULL);
+        return run_value_wrong(why, field,
+                               zero ? "must be a number from 0 to 1"
+                                    : "must be a number above 0, at most 1",
+                               NULL);
     *ret = part;
     return OK;
 }
@@ -128,9 +88,9 @@ static struct err read_text(const struct json *at, const char *field, char *ret,
     if (!at)
         return OK;
     if (!text || !*text)
-        return wrong(why, field, "must be a text that is not empty", NULL);
+        return run_value_wrong(why, field, "must be a text that is not empty", NULL);
     if (strlen(text) >= size)
-        return wrong(why, field, "is too long", NULL);
+        return run_value_wrong(why, field, "is too long", NULL);
     str_copy(ret, size, text);
     return OK;
 }
@@ -148,8 +108,8 @@ static struct err read_word(const struct json *at, const char *field, const char
         str_copy(ret, RUN_UPSTREAM_WORD_SIZE, word);
         return OK;
     }
-    return wrong(why, field, "is not known to this version",
-                 word ? str_nearest(word, words) : words[0]);
+    return run_value_wrong(why, field, "is not known to this version",
+                           word ? str_nearest(word, words) : words[0]);
 }
 
 static bool plain(const char *url)
@@ -176,7 +136,8 @@ static struct err read_url(struct run_upstream *u, const struct json *at, struct
     const char *host = strstr(u->url, "://");
     bool http        = str_starts(u->url, "http://") || str_starts(u->url, "https://");
     if (!http || !host[3] || host[3] == '/' || !plain(u->url) || strpbrk(u->url, "?#"))
-        return wrong(why, "url", "must be http://HOST[:PORT][/PATH] or https://…", NULL);
+        return run_value_wrong(why, "url", "must be http://HOST[:PORT][/PATH] or https://…",
+                               NULL);
     return OK;
 }
 
@@ -189,18 +150,19 @@ static struct err read_key(struct run_upstream *u, const struct json *at, struct
     struct err e = object_of(at, "key", KEY_FIELDS, LIKE, why);
     if (failed(e))
         return e;
-    if (!get(at, "env") == !get(at, "file"))
-        return wrong(why, "key",
-                     "must say one of env and file: where the secret is, not the secret", LIKE);
-    e = read_text(get(at, "env"), "key.env", u->key_env, sizeof(u->key_env), why);
-    return failed(e)
-               ? e
-               : read_text(get(at, "file"), "key.file", u->key_file, sizeof(u->key_file), why);
+    if (!run_value_get(at, "env") == !run_value_get(at, "file"))
+        return run_value_wrong(
+            why, "key", "must say one of env and file: where the secret is, not the secret",
+            LIKE);
+    e = read_text(run_value_get(at, "env"), "key.env", u->key_env, sizeof(u->key_env), why);
+    return failed(e) ? e
+                     : read_text(run_value_get(at, "file"), "key.file", u->key_file,
+                                 sizeof(u->key_file), why);
 }
 
 static struct err read_rate(struct run_upstream *u, const struct json *at, struct problem *why)
 {
-    const struct json *per_s = get(at, "per_s");
+    const struct json *per_s = run_value_get(at, "per_s");
 
     if (!at)
         return OK;
@@ -209,10 +171,10 @@ static struct err read_rate(struct run_upstream *u, const struct json *at, struc
         return e;
     u->rate_per_s = json_number(per_s);
     if (!json_is_number(per_s) || u->rate_per_s < 0.001 || u->rate_per_s > RUN_UPSTREAM_MAX)
-        return wrong(why, "rate.per_s",
-                     "must be a number from 0.001 to 1000000: calls a second", NULL);
+        return run_value_wrong(why, "rate.per_s",
+                               "must be a number from 0.001 to 1000000: calls a second", NULL);
     u->rate_burst = u->rate_per_s < 20 ? 1 : (uint32_t)(u->rate_per_s / 10);
-    return read_count(get(at, "burst"), "rate.burst", &u->rate_burst, why);
+    return read_count(run_value_get(at, "burst"), "rate.burst", &u->rate_burst, why);
 }
 
 static struct err read_limited(struct run_upstream *u, const struct json *at,
@@ -222,21 +184,14 @@ static struct err read_limited(struct run_upstream *u, const struct json *at,
         return OK;
     struct err e = object_of(at, "limited", LIMITED_FIELDS, "{\"factor\":0}", why);
     if (!failed(e))
-        e = read_part(get(at, "factor"), "limited.factor", true, &u->limited_factor, why);
+        e = read_part(run_value_get(at, "factor"), "limited.factor", true, &u->limited_factor,
+                      why);
     if (!failed(e))
-        e = read_duration(get(at, "probe"), "limited.probe", "60s", &u->limited_probe_ms, why);
-    return failed(e)
-               ? e
-               : read_duration(get(at, "ramp"), "limited.ramp", "5m", &u->limited_ramp_ms, why);
-}
-
-static struct err read_paused(struct run_upstream *u, const struct json *at,
-                              struct problem *why)
-{
-    if (at && json_type(at) != JSON_BOOL)
-        return wrong(why, "paused", "must be true or false", NULL);
-    u->paused = json_bool(at);
-    return OK;
+        e = read_duration(run_value_get(at, "probe"), "limited.probe", "60s",
+                          &u->limited_probe_ms, why);
+    return failed(e) ? e
+                     : read_duration(run_value_get(at, "ramp"), "limited.ramp", "5m",
+                                     &u->limited_ramp_ms, why);
 }
 
 static struct err read_feature(struct run_upstream *u, const struct json *at,
@@ -248,8 +203,8 @@ static struct err read_feature(struct run_upstream *u, const struct json *at,
     if (failed(e) || !at)
         return e;
     if (regcomp(&pattern, u->feature_402, REG_EXTENDED | REG_ICASE | REG_NOSUB) != 0)
-        return wrong(why, "feature_402", "is no extended regular expression",
-                     "feature|not in your plan");
+        return run_value_wrong(why, "feature_402", "is no extended regular expression",
+                               "feature|not in your plan");
     regfree(&pattern);
     return OK;
 }
@@ -259,34 +214,35 @@ static struct err read_feature(struct run_upstream *u, const struct json *at,
 static struct err read_where(struct run_upstream *u, const struct json *doc,
                              struct problem *why)
 {
-    struct err e = read_word(get(doc, "driver"), "driver", DRIVERS, u->driver, why);
+    struct err e = read_word(run_value_get(doc, "driver"), "driver", DRIVERS, u->driver, why);
 
     if (failed(e))
         return e;
     if (str_equal(u->driver, "agent"))
         str_copy(u->profile, sizeof(u->profile), PROFILES[0]);
-    else if (get(doc, "profile"))
-        return wrong(why, "profile", "is of the driver \"agent\" only", NULL);
-    e = read_word(get(doc, "profile"), "profile", PROFILES, u->profile, why);
+    else if (run_value_get(doc, "profile"))
+        return run_value_wrong(why, "profile", "is of the driver \"agent\" only", NULL);
+    e = read_word(run_value_get(doc, "profile"), "profile", PROFILES, u->profile, why);
     if (!failed(e))
-        e = read_url(u, get(doc, "url"), why);
-    return failed(e) ? e : read_key(u, get(doc, "key"), why);
+        e = read_url(u, run_value_get(doc, "url"), why);
+    return failed(e) ? e : read_key(u, run_value_get(doc, "key"), why);
 }
 
 static struct err read_limits(struct run_upstream *u, const struct json *doc,
                               struct problem *why)
 {
-    struct err e = read_rate(u, get(doc, "rate"), why);
+    struct err e = read_rate(u, run_value_get(doc, "rate"), why);
 
     if (!failed(e))
-        e = read_count(get(doc, "in_flight"), "in_flight", &u->in_flight, why);
+        e = read_count(run_value_get(doc, "in_flight"), "in_flight", &u->in_flight, why);
     if (!failed(e))
-        e = read_count(get(doc, "sessions"), "sessions", &u->sessions, why);
+        e = read_count(run_value_get(doc, "sessions"), "sessions", &u->sessions, why);
     if (!failed(e))
-        e = read_part(get(doc, "tenant_share"), "tenant_share", false, &u->tenant_share, why);
+        e = read_part(run_value_get(doc, "tenant_share"), "tenant_share", false,
+                      &u->tenant_share, why);
     if (!failed(e))
-        e = read_limited(u, get(doc, "limited"), why);
-    return failed(e) ? e : read_paused(u, get(doc, "paused"), why);
+        e = read_limited(u, run_value_get(doc, "limited"), why);
+    return failed(e) ? e : run_value_bool(doc, "paused", &u->paused, why);
 }
 
 struct err run_upstream_check(struct run_upstream *ret, const char *name,
@@ -299,25 +255,21 @@ struct err run_upstream_check(struct run_upstream *ret, const char *name,
                     name);
         return err_of(ERR_REJECT, "read upstream");
     }
-    if (json_type(doc) != JSON_OBJECT) {
-        problem_set(why, PROBLEM_INVALID_REQUEST, "",
-                    "must be an object such as {\"driver\":\"agent\"}, not %s",
-                    json_type_word(doc));
-        return err_of(ERR_REJECT, "read upstream");
-    }
     str_copy(u.name, sizeof(u.name), name);
-    struct err e = fields_known(doc, "", FIELDS, why);
+    struct err e = run_value_object(doc, "{\"driver\":\"agent\"}", why);
+    if (!failed(e))
+        e = run_value_known(doc, "", FIELDS, "an upstream", why);
     if (!failed(e))
         e = read_where(&u, doc, why);
     if (!failed(e))
         e = read_limits(&u, doc, why);
     if (!failed(e))
-        e = read_duration(get(doc, "timeout"), "timeout", "120s", &u.timeout_ms, why);
+        e = read_duration(run_value_get(doc, "timeout"), "timeout", "120s", &u.timeout_ms, why);
     if (!failed(e))
-        e = read_duration(get(doc, "session_idle"), "session_idle", "10m", &u.session_idle_ms,
-                          why);
+        e = read_duration(run_value_get(doc, "session_idle"), "session_idle", "10m",
+                          &u.session_idle_ms, why);
     if (!failed(e))
-        e = read_feature(&u, get(doc, "feature_402"), why);
+        e = read_feature(&u, run_value_get(doc, "feature_402"), why);
     if (!failed(e))
         *ret = u;
     return e;
