@@ -541,12 +541,6 @@ static struct err read_steps(struct reader *r, const struct json *list, const ch
 
 /* ---- the whole ---------------------------------------------------------------------------------- */
 
-/* The pointer of a step by its place in the document: rebuilt for messages only. */
-static void step_pointer(const struct flow_step *s, const char *at, char *to, size_t size)
-{
-    str_format(to, size, "%s/steps (step \"%.40s\")", at, s->id);
-}
-
 struct mention {
     const struct flow *flow;
     const struct flow_step *step;
@@ -623,7 +617,7 @@ static struct err check_mentions(struct reader *r, const struct flow_step *s, co
     struct mention m = {r->flow, s, "", false};
     char place[96];
 
-    step_pointer(s, at, place, sizeof place);
+    flow_pointer(r->flow, s, at, place, sizeof place);
     struct err e = check_syntax(r, s->body, place);
     if (failed(e))
         return e;
@@ -648,7 +642,7 @@ static struct err check_jump(struct reader *r, const struct flow_step *s, const 
 
     if (!target)
         return OK;
-    step_pointer(s, at, place, sizeof place);
+    flow_pointer(r->flow, s, at, place, sizeof place);
     const struct flow_step *to = flow_find(r->flow, target);
     if (!to) {
         const char *nearest = flow_nearest_step(r->flow, target);
@@ -676,7 +670,7 @@ static struct err check_reach(struct reader *r, const struct flow_step *s, const
 
     if (s->verb != VERB_END || s->when || !s->next || is_target(r->flow, s->next))
         return OK;
-    step_pointer(s->next, at, place, sizeof place);
+    flow_pointer(r->flow, s->next, at, place, sizeof place);
     return invalid(r, place, NULL,
                    "step \"%s\" can never be reached: \"%s\" before it ends the run",
                    s->next->id, s->id);
@@ -810,6 +804,35 @@ const struct flow_step *flow_find(const struct flow *flow, const char *id)
 const struct flow_step *flow_first(const struct flow *flow)
 {
     return flow->step_count ? &flow->steps[0] : NULL;
+}
+
+static bool place_among(const struct flow_step *first, const struct flow_step *step,
+                        size_t *ret)
+{
+    size_t n = 0;
+
+    for (; first && first != step; first = first->next)
+        n++;
+    *ret = n;
+    return first != NULL;
+}
+
+void flow_pointer(const struct flow *flow, const struct flow_step *step, const char *at,
+                  char *to, size_t size)
+{
+    const struct flow_step *parent = step->parent;
+    char above[FLOW_POINTER_SIZE];
+    size_t n = 0;
+
+    if (!parent) {
+        (void)place_among(flow_first(flow), step, &n);
+        str_format(to, size, "%s/steps/%zu", at, n);
+        return;
+    }
+    bool then =
+        place_among(parent->then_first, step, &n) || !place_among(parent->else_first, step, &n);
+    flow_pointer(flow, parent, at, above, sizeof above);
+    str_format(to, size, "%s/%s/%zu", above, then ? "then" : "else", n);
 }
 
 const struct flow_step *flow_after(const struct flow *flow, const struct flow_step *step,

@@ -22,6 +22,7 @@ enum {
     FLOW_STEPS_MAX = 200,
     FLOW_DEPTH_MAX = 8, /* of nested `if` */
 };
+enum { FLOW_POINTER_SIZE = 96 };
 enum { FLOW_STEP_TIMEOUT_MS = 60 * 1000, FLOW_RUN_TIMEOUT_MS = 24 * 3600 * 1000 };
 
 enum flow_verb {
@@ -83,6 +84,9 @@ void flow_free(struct flow **flow);
 const struct flow_step *flow_find(const struct flow *flow,
                                   const char *id); /* NULL if there is none */
 const struct flow_step *flow_first(const struct flow *flow);
+/* Where a step stands in the document: "/flow/steps/3/then/0" for at "/flow". */
+void flow_pointer(const struct flow *flow, const struct flow_step *step, const char *at,
+                  char *to, size_t size);
 /* What follows a settled step: its branch (an `if`), its jump, its sibling, its parent's.  NULL: the flow is over. */
 const struct flow_step *flow_after(const struct flow *flow, const struct flow_step *step,
                                    const char *branch, const char *go_to);

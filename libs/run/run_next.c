@@ -106,13 +106,14 @@ static struct run_move fence(const struct flow *flow, const struct run_fold *f)
 
 /* ---- what the last settled step means ---------------------------------------------------------------- */
 
-static bool ends_here(const struct run_fold *f, const struct flow_step *at,
-                      struct run_move *ret)
+/* The end names that step, and not the one that would have come next. */
+static bool ends_here(const struct flow *flow, const struct run_fold *f, struct run_move *ret)
 {
     const struct run_step *s = f->last;
 
     if (!s || f->jump || *s->last.go_to)
         return false;
+    const struct flow_step *at = flow_find(flow, s->id);
     if (s->last.result == RESULT_INDETERMINATE) {
         *ret = end_with(f, STATUS_INDETERMINATE, PROBLEM_INDETERMINATE, s->last.detail, at);
         return true;
@@ -283,7 +284,7 @@ struct run_move run_next(const struct flow *flow, const struct run_fold *f,
     const struct flow_step *here = run_position(flow, f);
     if (f->intent.dangling && (f->intent.token != hand->token || hand->unanswered))
         return fence(flow, f);
-    if (ends_here(f, here, &move) || must_end(f, hand, here, &move))
+    if (ends_here(flow, f, &move) || must_end(f, hand, here, &move))
         return move;
     if (*f->plan.lock && !hand->lock_held)
         return (struct run_move){.kind = MOVE_LOCK, .step = here};

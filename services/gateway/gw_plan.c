@@ -323,22 +323,17 @@ static bool needs_upstream(const struct flow_step *s)
     return s->verb == VERB_OPEN || s->verb == VERB_BROWSE || s->verb == VERB_RETRIEVE;
 }
 
-static void step_place(const struct flow_step *s, char *to, size_t size)
-{
-    str_format(to, size, "/flow/steps (step \"%.40s\")", s->id);
-}
-
 /* Only what is written out; what an expression makes is judged where it is used. */
-static struct err check_url(struct reader *r, const struct flow_step *s)
+static struct err check_url(struct reader *r, const struct json *in, const char *at)
 {
-    const char *url = json_str(json_get(s->body, "url"));
+    const char *url = json_str(json_get(in, "url"));
     enum http_guard_mode mode =
         r->out->plan.private_net ? HTTP_GUARD_PRIVATE : HTTP_GUARD_PUBLIC;
-    char why[160], place[96];
+    char why[160], place[FLOW_POINTER_SIZE];
 
     if (!url || json_expr_any(url))
         return OK;
-    step_place(s, place, sizeof place);
+    str_format(place, sizeof place, "%s/url", at);
     if (strlen(url) > URL_MAX)
         return refuse(r, PROBLEM_URL_FORBIDDEN, place, "a URL has at most %d bytes", URL_MAX);
     if (failed(http_guard_url(mode, url, why, sizeof why)))
@@ -346,11 +341,28 @@ static struct err check_url(struct reader *r, const struct flow_step *s)
     return OK;
 }
 
+/* Of the step, and of each `go` among its actions. */
+static struct err check_urls(struct reader *r, const struct flow_step *s)
+{
+    const struct json *actions = json_get(s->body, "actions");
+    char step[FLOW_POINTER_SIZE], place[FLOW_POINTER_SIZE];
+
+    flow_pointer(r->flow, s, "/flow", step, sizeof step);
+    str_format(place, sizeof place, "%s/%s", step, flow_verb_word(s->verb));
+    struct err e = check_url(r, s->body, place);
+    for (size_t i = 0; !failed(e) && i < json_count(actions); i++) {
+        str_format(place, sizeof place, "%s/%s/actions/%zu/go", step, flow_verb_word(s->verb),
+                   i);
+        e = check_url(r, json_get(json_at(actions, i), "go"), place);
+    }
+    return e;
+}
+
 static struct err check_driver(struct reader *r, const struct flow_step *s, const char *driver)
 {
-    char place[96];
+    char place[FLOW_POINTER_SIZE];
 
-    step_place(s, place, sizeof place);
+    flow_pointer(r->flow, s, "/flow", place, sizeof place);
     if (str_equal(driver, "webdriver") && s->verb == VERB_RETRIEVE &&
         !json_get(s->body, "select"))
         return refuse(r, PROBLEM_INVALID_FLOW, place,
@@ -392,7 +404,7 @@ static struct err check_upstream(struct reader *r)
                 s->id);
         struct err e = check_driver(r, s, driver);
         if (!failed(e))
-            e = check_url(r, s);
+            e = check_urls(r, s);
         if (failed(e))
             return e;
     }

@@ -216,6 +216,18 @@ static void what_fails_after_doubt_is_indeterminate(void **state)
     assert_int_equal(move.status, STATUS_INDETERMINATE);
 }
 
+static void the_end_names_the_step_that_failed(void **state)
+{
+    (void)state;
+    opened_and_logged_in();
+    story_outcome(&s, "order", RESULT_FAILED, true);
+    struct run_move move = story_next(&s);
+    assert_int_equal(move.kind, MOVE_END);
+    assert_int_equal(move.status, STATUS_FAILED);
+    assert_non_null(move.step);
+    assert_string_equal(move.step->id, "order");
+}
+
 static void a_cancel_ends_at_the_boundary(void **state)
 {
     (void)state;
@@ -284,6 +296,7 @@ int main(void)
         CASE(a_session_let_go_properly_is_adopted),
         CASE(the_checking_step_gets_a_new_session_and_its_login),
         CASE(what_fails_after_doubt_is_indeterminate),
+        CASE(the_end_names_the_step_that_failed),
         CASE(a_cancel_ends_at_the_boundary),
         CASE(past_its_timeout_it_ends),
         CASE(past_its_time_to_begin_it_does_not_begin),
