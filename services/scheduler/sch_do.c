@@ -40,10 +40,11 @@ static struct err admit_publish(struct sch_admit *a);
 static void admit_done(struct bus_op *op, struct err e)
 {
     struct sch_admit *a = SELF(struct sch_admit, ADMIT_MAGIC, op);
+    bool live           = sch_op_live(&a->base); /* the next term counts only its own */
     struct sch *s       = sch_op_end(&a->base);
 
     (void)e; /* whatever it was: the slot and the run were given back where it was seen */
-    if (s)
+    if (live)
         s->admits--;
     mem_free(&a);
 }
