@@ -8,14 +8,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "shop_server/shop_record.h"
 #include "shop_server/shop_route.h"
 
 /*
  * shop_server - a web shop on loopback: the pages of tests/support/shop, and what pages alone cannot do (shop_route.h).
  */
 
-static const char USAGE[] = "shop_server [--port N] [--root FOLDER] [--delay MS]\n"
-                            "  a web shop on 127.0.0.1; --delay is waited before each answer\n";
+static const char USAGE[] =
+    "shop_server [--port N] [--root FOLDER] [--delay MS] [--record FILE]\n"
+    "  a web shop on 127.0.0.1; --delay is waited before each answer, --record gets a "
+    "line for each request\n";
 
 struct options {
     unsigned long port;
@@ -31,11 +34,9 @@ static void __attribute__((noreturn)) usage(FILE *to, int status)
 static struct options read_options(int argc, char **argv)
 {
     static const struct option LONG[] = {
-        {"port", required_argument, NULL, 'p'},
-        {"root", required_argument, NULL, 'r'},
-        {"delay", required_argument, NULL, 'd'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"port", required_argument, NULL, 'p'},  {"root", required_argument, NULL, 'r'},
+        {"delay", required_argument, NULL, 'd'}, {"record", required_argument, NULL, 'w'},
+        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
     };
     struct options options = {.shop.root = "tests/support/shop"};
     int option             = 0;
@@ -47,7 +48,7 @@ static struct options read_options(int argc, char **argv)
             options.shop.root = optarg;
         else if (option == 'd')
             options.shop.delay_ms = strtoul(optarg, NULL, 10);
-        else
+        else if (option != 'w' || !shop_record_open(optarg))
             usage(option == 'h' ? stdout : stderr, option == 'h' ? 0 : 2);
     }
     if (optind < argc || options.port > 65535)

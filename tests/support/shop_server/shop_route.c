@@ -7,6 +7,7 @@
 
 #include "shop_server/shop_file.h"
 #include "shop_server/shop_order.h"
+#include "shop_server/shop_record.h"
 #include "shop_server/shop_stream.h"
 #include "shop_server/shop_visit.h"
 
@@ -207,6 +208,7 @@ enum MHD_Result shop_route_on(void *self, struct MHD_Connection *connection, con
         return MHD_YES;
     }
     shop_visit_count(path_of(url));
+    shop_record_note(method, header(connection, MHD_HTTP_HEADER_HOST), path_of(url));
     be_slow(shop, connection);
     if (strcmp(method, "POST") == 0)
         return on_post(connection, path_of(url), form);
