@@ -191,7 +191,8 @@ static struct err driver_check(enum bw_verb verb, const struct json *body, char 
 /* In place of services/browser-worker/bw_driver.c. */
 const struct bw_driver *bw_driver_find(const char *name)
 {
-    static const struct bw_driver FAKE = {"agent", driver_check, driver_start, driver_cancel};
+    static const struct bw_driver FAKE = {
+        .name = "agent", .check = driver_check, .start = driver_start, .cancel = driver_cancel};
 
     return str_equal(name, "agent") ? &FAKE : NULL;
 }
