@@ -1,0 +1,590 @@
+/*
+ * rules - one moment each at which one rule alone keeps a run, a lock, a session or a limit whole.
+ *
+ * The torture of tests/fault/world finds what nobody thought of; here is what somebody did think of, with nothing left to
+ * chance. Each of these is what a mutant of tests/mutants is missed by.
+ */
+#include "../../fault/world/world.h"
+
+#define OPEN "{\"id\":\"o\",\"timeout\":\"2s\",\"open\":{\"url\":\"https://shop.example\"}},"
+#define ORDER "{\"id\":\"b\",\"browse\":{\"cmd\":\"order\"}}"
+#define ON_SIM "\"upstream\":\"sim\","
+#define SECOND(more, steps) "{\"key\":\"k2\"," more "\"flow\":{\"steps\":[" steps "]}}"
+
+/* Nothing is hurt by chance; who loses its connection or is stopped need not answer. */
+static const struct fake_hurt WELL = {.how = FAKE_WELL}, CUT = {.how = FAKE_CUT_BEFORE},
+                              STOPPED = {.how = FAKE_FROZEN};
+
+static void follow(const struct scenario *s, struct fake_hurt hurt)
+{
+    failures = 0;
+    (void)play(s, hurt);
+    assert_int_equal(failures, 0);
+}
+
+/* The n-th answer from now on comes to a worker that is stopped before it hears it: long enough for others to be given its
+   runs, and short enough for it to go on with them. */
+enum { STOPPED_MS = 30000 };
+static unsigned nth;
+static char stopped_at[200];
+
+static void stop_nth(void)
+{
+    fake_count((struct fake_hurt){.nth = nth, .how = FAKE_FROZEN});
+    fake_settle();
+    str_copy(stopped_at, sizeof stopped_at, fake_hurt_what());
+    if (holder() < WORKERS)
+        fake_freeze(svc_bus(world.bw_svc[holder()]), STOPPED_MS);
+}
+
+/* … which is this one of the first twenty. */
+static void follow_stopped_at(const struct scenario *s, const char *what, const char *of)
+{
+    for (nth = 1; nth <= 20; nth++) {
+        failures = 0;
+        (void)play(s, STOPPED);
+        if (strstr(stopped_at, what) && strstr(stopped_at, of)) {
+            assert_int_equal(failures, 0);
+            return;
+        }
+    }
+    fail_msg("nobody waits for %s of %s", what, of);
+}
+
+static struct run_fold fold_of(const char *run)
+{
+    struct run_fold f;
+    const char *why;
+
+    read_journal(run, &f, &why);
+    return f;
+}
+
+static void slow_calls(void)
+{
+    world.call_ms = 8000;
+}
+
+/* It is over when it is over for the run, and for those who still call. */
+static bool over(bool is)
+{
+    if (is)
+        world.call_ms = 40;
+    return is;
+}
+
+/* The value that stands. */
+static bool stands(const char *bucket, const char *key, const char *text)
+{
+    char stream[64], subject[SUBJECT_SIZE];
+    struct fake_stored m;
+    bool there = false;
+
+    str_format(stream, sizeof stream, "KV_%s", bucket);
+    str_format(subject, sizeof subject, "$KV.%s.%s", bucket, key);
+    for (size_t n = 0; fake_stored(stream, subject, n, &m); n++)
+        there = memmem(m.body.at, m.body.len, text, strlen(text)) != NULL;
+    return there;
+}
+
+static const char *second(void)
+{
+    static char run[ID_SIZE];
+
+    run_id_for(TENANT, "k2", clk_wall_ms(), run);
+    return run;
+}
+
+/* ---- nothing is forgotten ----------------------------------------------------------------------------- */
+
+/* The gateway is cut off when PLAN stands, for ever as far as this ticket is concerned. */
+static bool drive_without_ticket(void)
+{
+    if (world.stage == 0) {
+        (void)ask("submit", playing->submit);
+        while (phase_of(world.run) == RUN_ABSENT)
+            must(fake_turn());
+        fake_connect(svc_bus(world.gw_svc), false);
+        next_stage();
+    }
+    if (world.stage == 1 && fake_now() >= world.at + 1000) {
+        must(!stream_has(STREAM_PENDING, false, world.run));
+        fake_connect(svc_bus(world.gw_svc), true);
+        next_stage();
+    }
+    return run_over(world.run);
+}
+
+static void a_run_without_a_message_gets_one(void **state)
+{
+    static const struct scenario s = {.name   = "no ticket",
+                                      .submit = FLOW("", SET),
+                                      .key    = "k",
+                                      .drive  = drive_without_ticket,
+                                      .status = "done"};
+
+    (void)state;
+    follow(&s, CUT);
+}
+
+/* END stands, and its worker is no more. */
+static bool drive_end_alone(void)
+{
+    if (world.stage == 0) {
+        (void)ask("submit", playing->submit);
+        while (phase_of(world.run) != RUN_ENDED)
+            must(fake_turn());
+        must(results(world.run) == 0);
+        worker_down(holder());
+        next_stage();
+    }
+    return run_over(world.run);
+}
+
+static void whoever_is_given_an_ended_run_does_its_duties(void **state)
+{
+    static const struct scenario s = {.name   = "END alone",
+                                      .submit = FLOW("\"lock\":\"till\",", SET),
+                                      .key    = "k",
+                                      .drive  = drive_end_alone,
+                                      .status = "done"};
+
+    (void)state;
+    follow(&s, WELL);
+}
+
+/* The order's outcome meets a CANCEL in the journal. */
+static bool drive_cancel_in_order(void)
+{
+    bool submitted = drive_submit();
+
+    if (submitted && world.stage == 0 && world.orders == 1) {
+        (void)ask("cancel", "{\"key\":\"k\"}");
+        next_stage();
+    }
+    return over(world.stage == 1 && run_over(world.run));
+}
+
+static const char *judge_cancel_in_order(void)
+{
+    struct run_fold f        = fold_of(world.run);
+    const struct run_step *b = run_fold_step(&f, "b");
+    bool known               = b && b->settled && b->last.result == RESULT_OK;
+
+    run_fold_deinit(&f);
+    return known ? NULL : "what became of the order was forgotten";
+}
+
+static void what_is_in_hand_is_written_behind_the_mail(void **state)
+{
+    static const struct scenario s = {.name    = "cancel in an order",
+                                      .submit  = FLOW(ON_SIM, OPEN ORDER),
+                                      .key     = "k",
+                                      .prepare = slow_calls,
+                                      .drive   = drive_cancel_in_order,
+                                      .judge   = judge_cancel_in_order,
+                                      .orders  = 1,
+                                      .status  = "cancelled"};
+
+    (void)state;
+    follow(&s, WELL);
+}
+
+/* ---- leases --------------------------------------------------------------------------------------------- */
+
+/* Its connection is away for a moment, and just then the server doubts. */
+static bool drive_away_for_a_moment(void)
+{
+    static unsigned away;
+    bool submitted = drive_submit();
+
+    if (submitted && world.stage == 0 && world.opened == 1) {
+        away = holder();
+        fake_connect(svc_bus(world.bw_svc[away]), false);
+        fake_redeliver(STREAM_JOBS, "default");
+        next_stage();
+    }
+    if (world.stage == 1 && fake_now() >= world.at + 700) {
+        fake_connect(svc_bus(world.bw_svc[away]), true);
+        next_stage();
+    }
+    return over(world.stage == 2 && run_over(world.run));
+}
+
+static const char *judge_one_lease(void)
+{
+    struct run_fold f = fold_of(world.run);
+    bool taken        = f.leases != 1;
+
+    run_fold_deinit(&f);
+    return taken ? "the run was taken from a living holder" : NULL;
+}
+
+static void no_responders_is_not_an_answer(void **state)
+{
+    static const struct scenario s = {.name    = "away for a moment",
+                                      .submit  = FLOW(ON_SIM, OPEN SET),
+                                      .key     = "k",
+                                      .prepare = slow_calls,
+                                      .drive   = drive_away_for_a_moment,
+                                      .judge   = judge_one_lease,
+                                      .status  = "done"};
+
+    (void)state;
+    follow(&s, CUT);
+}
+
+/* A call that nobody ever answers: past the step's deadline the worker lets go, and lives on. */
+static void dead_call(void)
+{
+    world.call_ms = 60000;
+}
+
+static bool drive_dead_call(void)
+{
+    bool submitted = drive_submit();
+
+    if (world.opened == 1 && world.stage == 0) {
+        world.call_ms = 40;
+        next_stage();
+    }
+    return over(submitted && run_over(world.run) && fake_now() > world.at + 60000);
+}
+
+static const char *judge_dead_call(void)
+{
+    for (unsigned n = 0; n < WORKERS; n++)
+        if (world.bw[n]->metrics.leases_dropped_total > 0)
+            return "a worker said that it holds what it let go";
+    return NULL;
+}
+
+static void who_let_go_says_so(void **state)
+{
+    static const struct scenario s = {.name    = "dead call",
+                                      .submit  = FLOW(ON_SIM, OPEN SET),
+                                      .key     = "k",
+                                      .prepare = dead_call,
+                                      .drive   = drive_dead_call,
+                                      .judge   = judge_dead_call,
+                                      .status  = "done"};
+
+    (void)state;
+    follow(&s, WELL);
+}
+
+/* Cut off in the middle of a call, and back while its successor is in the middle of the same. */
+static bool drive_back_too_late(void)
+{
+    static unsigned cut;
+    bool submitted = drive_submit();
+
+    if (submitted && world.stage == 0 && world.opened == 1) {
+        cut = holder();
+        fake_connect(svc_bus(world.bw_svc[cut]), false);
+        next_stage();
+    }
+    if (world.stage == 1 && world.opened == 2) {
+        fake_connect(svc_bus(world.bw_svc[cut]), true);
+        next_stage();
+    }
+    return over(world.stage == 2 && run_over(world.run));
+}
+
+static void who_lost_its_lease_lands_nothing(void **state)
+{
+    static const struct scenario s = {.name    = "back too late",
+                                      .submit  = FLOW(ON_SIM, OPEN SET),
+                                      .key     = "k",
+                                      .prepare = slow_calls,
+                                      .drive   = drive_back_too_late};
+
+    (void)state;
+    follow(&s, CUT);
+}
+
+static bool drive_drain(void)
+{
+    bool submitted = drive_submit();
+
+    if (submitted && world.stage == 0 && world.opened == 1) {
+        svc_die(world.bw_svc[holder()], "the test drains it");
+        next_stage();
+    }
+    return over(submitted && run_over(world.run));
+}
+
+static const char *judge_drain(void)
+{
+    struct run_fold f = fold_of(world.run);
+    bool lost         = f.lost > 0;
+
+    run_fold_deinit(&f);
+    return lost ? "a run that was given back counts as lost" : NULL;
+}
+
+static void who_gives_a_run_back_says_so_first(void **state)
+{
+    static const struct scenario s = {.name    = "drain",
+                                      .submit  = FLOW(ON_SIM, OPEN SET),
+                                      .key     = "k",
+                                      .prepare = slow_calls,
+                                      .drive   = drive_drain,
+                                      .judge   = judge_drain,
+                                      .status  = "done"};
+
+    (void)state;
+    follow(&s, WELL);
+}
+
+/* ---- time ------------------------------------------------------------------------------------------------ */
+
+static bool drive_nap(void)
+{
+    bool ended = drive_to_end();
+
+    if (world.stage == 0)
+        next_stage();
+    if (!ended && fake_now() > world.at + 20000)
+        complain("it sleeps on");
+    return ended || failures;
+}
+
+static void a_timer_counts_from_its_waiting(void **state)
+{
+    static const struct scenario s = {.name = "nap",
+                                      .submit =
+                                          FLOW("", "{\"id\":\"s\",\"sleep\":{\"for\":\"3s\"}}"),
+                                      .key    = "k",
+                                      .drive  = drive_nap,
+                                      .status = "done"};
+
+    (void)state;
+    follow(&s, WELL);
+}
+
+/* ---- what only one may have -------------------------------------------------------------------------------- */
+
+/* As another leader would admit it, who does not know of the first. */
+static void admit(const char *run, uint32_t slot)
+{
+    struct fake_stored m;
+    struct job job = {.slot = slot};
+    char subject[SUBJECT_SIZE];
+    struct buf body;
+    bool found = false;
+
+    for (size_t i = 0; !found && fake_stored(STREAM_PENDING, ">", i, &m); i++)
+        found =
+            !failed(wire_read_ticket(&job.ticket, m.body)) && str_equal(job.ticket.run, run);
+    must(found);
+    buf_init(&body, 4096);
+    wire_write_job(&job, &body);
+    (void)fake_store(subject_job(subject, TENANT, slot, "default"), buf_bytes(&body));
+    buf_deinit(&body);
+}
+
+static bool drive_two_admitted(void)
+{
+    if (world.stage == 0) {
+        fake_freeze(svc_bus(world.sch_svc), 30000);
+        (void)ask("submit", playing->submit);
+        (void)ask("submit", playing->submit2);
+        fake_settle();
+        admit(world.run, 1);
+        admit(second(), 2);
+        next_stage();
+    }
+    if (phase_of(world.run) == RUN_LEASED && phase_of(second()) == RUN_LEASED &&
+        world.opened > 1)
+        complain("two work under one lock");
+    return over(run_over(world.run) && run_over(second()));
+}
+
+static void of_two_that_were_admitted_one_gets_the_lock(void **state)
+{
+    static const struct scenario s = {.name    = "one lock",
+                                      .submit  = FLOW("\"lock\":\"till\"," ON_SIM, OPEN SET),
+                                      .submit2 = SECOND("\"lock\":\"till\"," ON_SIM, OPEN SET),
+                                      .key     = "k",
+                                      .prepare = slow_calls,
+                                      .drive   = drive_two_admitted,
+                                      .status  = "done"};
+
+    (void)state;
+    follow(&s, WELL);
+}
+
+/* Stopped when it has read that the lock is its run's; when it goes on the lock is another's. */
+static bool drive_late_clear(void)
+{
+    struct fake_stored m;
+
+    if (world.stage == 0) {
+        (void)ask("submit", playing->submit);
+        while (phase_of(world.run) != RUN_ENDED)
+            must(fake_turn());
+        stop_nth();
+        next_stage();
+    }
+    if (world.stage == 1 && run_over(world.run)) {
+        (void)ask("submit", playing->submit2);
+        next_stage();
+    }
+    if (world.stage == 2 && phase_of(second()) == RUN_WAITING &&
+        (!fake_stored("KV_" BUCKET_LOCKS, "$KV." BUCKET_LOCKS "." TENANT ".till", 0, &m) ||
+         !memmem(m.body.at, m.body.len, second(), ID_LEN)))
+        complain("the lock was taken from who holds it");
+    return world.stage == 2 && run_over(second());
+}
+
+static void a_late_clear_frees_nobody_elses_lock(void **state)
+{
+    static const struct scenario s = {
+        .name    = "late clear",
+        .submit  = FLOW("\"lock\":\"till\",", SET),
+        .submit2 = SECOND("\"lock\":\"till\",", "{\"id\":\"s\",\"sleep\":{\"for\":\"1m\"}}"),
+        .key     = "k",
+        .drive   = drive_late_clear,
+        .status  = "done"};
+
+    (void)state;
+    follow_stopped_at(&s, "get", BUCKET_LOCKS);
+}
+
+static bool named_session_is_active(void)
+{
+    struct run_fold f = fold_of(world.run);
+    char key[100];
+
+    str_format(key, sizeof key, TENANT ".%s", f.end.session);
+    run_fold_deinit(&f);
+    return stands(BUCKET_SESSIONS, key, "\"status\":\"active\"");
+}
+
+/* Stopped when it has read that the session it names is free; another is given the run, and ends it and the session. */
+static bool drive_named_session(void)
+{
+    if (world.stage == 0 && drive_to_end()) {
+        struct run_fold f = fold_of(world.run);
+        char body[400];
+
+        str_format(body, sizeof body,
+                   "{\"key\":\"k2\"," ON_SIM "\"session\":\"%s\",\"flow\":{\"steps\":[" ORDER
+                   "]}}",
+                   f.end.session);
+        run_fold_deinit(&f);
+        (void)ask("submit", body);
+        while (phase_of(second()) != RUN_LEASED)
+            must(fake_turn());
+        stop_nth();
+        next_stage();
+    }
+    if (world.stage == 1 && run_over(second()) && named_session_is_active())
+        complain("a session that has ended was taken");
+    return world.stage == 1 && run_over(second()) && fake_now() > world.at + STOPPED_MS + 10000;
+}
+
+static void an_ended_session_is_never_taken_again(void **state)
+{
+    static const struct scenario s = {.name = "named session",
+                                      .submit =
+                                          FLOW(ON_SIM "\"keep_session\":\"10m\",", OPEN SET),
+                                      .key    = "k",
+                                      .drive  = drive_named_session,
+                                      .orders = 1,
+                                      .status = "done"};
+
+    (void)state;
+    follow_stopped_at(&s, "kv get", BUCKET_SESSIONS);
+}
+
+/* ---- settings ------------------------------------------------------------------------------------------------ */
+
+static void two_operators(const char *bucket, const char *key, const char *subject,
+                          const char *const field[2])
+{
+    unsigned first = world.ask_count;
+    char body[80];
+
+    for (int n = 0; n < 2; n++) {
+        str_format(body, sizeof body, "{%s}", field[n]);
+        (void)ask_at(subject, body);
+    }
+    fake_advance(5000);
+    for (unsigned n = 0; n < 2; n++)
+        if (!world.asks[first + n].answers || says(first + n, "\"code\""))
+            complain("a setting was refused");
+        else if (!stands(bucket, key, field[n]))
+            complain("a setting that was answered is gone");
+}
+
+static bool drive_two_operators(void)
+{
+    static const char *const OF_TENANT[]   = {"\"cap\":7", "\"queue_max\":77"};
+    static const char *const OF_UPSTREAM[] = {"\"in_flight\":7", "\"sessions\":77"};
+
+    two_operators(BUCKET_TENANTS, TENANT, "sluice.admin.tenant." TENANT, OF_TENANT);
+    two_operators(BUCKET_UPSTREAMS, "sim", "sluice.admin.upstream.sim", OF_UPSTREAM);
+    return true;
+}
+
+static void of_two_settings_at_once_none_is_lost(void **state)
+{
+    static const struct scenario s = {.name = "two operators", .drive = drive_two_operators};
+
+    (void)state;
+    follow(&s, WELL);
+}
+
+/* ---- terms ---------------------------------------------------------------------------------------------------- */
+
+/* Stopped for longer than it may lead, and elected again. */
+static bool drive_two_terms(void)
+{
+    static char first[STR_NAME_SIZE];
+    static uint64_t epoch;
+
+    if (world.stage == 0) {
+        str_copy(first, sizeof first, world.sch->consumer_name);
+        epoch = world.sch->epoch;
+        fake_freeze(svc_bus(world.sch_svc), 30000);
+        next_stage();
+    }
+    if (world.sch->role != ROLE_DECIDING || world.sch->epoch == epoch)
+        return false;
+    if (str_equal(world.sch->consumer_name, first))
+        complain(
+            "two epochs share a consumer: the acks of the first would count in the second");
+    return true;
+}
+
+static void an_epoch_has_a_consumer_of_its_own(void **state)
+{
+    static const struct scenario s = {.name = "two terms", .drive = drive_two_terms};
+
+    (void)state;
+    follow(&s, STOPPED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_run_without_a_message_gets_one),
+        cmocka_unit_test(whoever_is_given_an_ended_run_does_its_duties),
+        cmocka_unit_test(what_is_in_hand_is_written_behind_the_mail),
+        cmocka_unit_test(no_responders_is_not_an_answer),
+        cmocka_unit_test(who_let_go_says_so),
+        cmocka_unit_test(who_lost_its_lease_lands_nothing),
+        cmocka_unit_test(who_gives_a_run_back_says_so_first),
+        cmocka_unit_test(a_timer_counts_from_its_waiting),
+        cmocka_unit_test(of_two_that_were_admitted_one_gets_the_lock),
+        cmocka_unit_test(a_late_clear_frees_nobody_elses_lock),
+        cmocka_unit_test(an_ended_session_is_never_taken_again),
+        cmocka_unit_test(of_two_settings_at_once_none_is_lost),
+        cmocka_unit_test(an_epoch_has_a_consumer_of_its_own),
+    };
+
+    (void)torture;
+    return cmocka_run_group_tests_name("rules", tests, world_setup, world_teardown);
+}
