@@ -305,7 +305,9 @@ static uint64_t lead(struct sch *s, uint64_t now)
 
     if (s->hold_until > now)
         at = earlier(at, s->hold_until);
-    at = earlier(at, earlier(s->look_at, s->sweep_at > now ? s->sweep_at : now + 1000));
+    if (!s->looking) /* else the end of that look is what the next one waits for */
+        at = earlier(at, s->look_at);
+    at = earlier(at, s->sweep_at > now ? s->sweep_at : now + 1000);
     return earlier(at, sch_tell_turn(s, now));
 }
 

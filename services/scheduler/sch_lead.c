@@ -383,6 +383,7 @@ static void take_consume(struct sch *s)
         .consumer = s->consumer_name,
         .on_msg   = sch_on_ticket,
         .on_gap   = sch_on_gap,
+        .alone    = true, /* a hole in its sequence is a ticket that never came */
         .self     = s,
     };
     struct err e = bus_consume(s->bus, &consume, &s->consumer);

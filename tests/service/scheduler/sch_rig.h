@@ -23,6 +23,7 @@
 #include "support/fake/fake.h"
 #include "support/fake/fake_clk.h"
 #include "wire/subject.h"
+#include "wire/wire_journal.h"
 #include "wire/wire_stream.h"
 
 #define RIG_UNUSED __attribute__((unused))
@@ -60,13 +61,21 @@ static RIG_UNUSED void rig_speak(struct rig *r)
     buf_deinit(&body);
 }
 
+static RIG_UNUSED const char *rig_run(unsigned n)
+{
+    static char run[ID_SIZE];
+
+    str_format(run, sizeof(run), "01KAJ4T0Q8ZP9F4T4W6V2N%04u", n);
+    return run;
+}
+
 /* A ticket of the n-th run; the fields beside run and tenant as given. */
 static RIG_UNUSED void rig_ticket(unsigned n, struct ticket t)
 {
     char subject[SUBJECT_SIZE];
     struct buf body;
 
-    str_format(t.run, sizeof(t.run), "01KAJ4T0Q8ZP9F4T4W6V2N%04u", n);
+    str_copy(t.run, sizeof(t.run), rig_run(n));
     str_copy(t.tenant, sizeof(t.tenant), TENANT);
     str_copy(t.pool, sizeof(t.pool), t.pool[0] ? t.pool : "default");
     t.wake = t.wake ? t.wake : 1;
@@ -74,6 +83,54 @@ static RIG_UNUSED void rig_ticket(unsigned n, struct ticket t)
     wire_write_ticket(&t, &body);
     (void)fake_store(subject_pending(subject, 0, lane_word(t.lane), TENANT), buf_bytes(&body));
     buf_deinit(&body);
+}
+
+/* An entry in the n-th run's journal; quiet: without the headers, so that who only follows learns nothing. */
+static RIG_UNUSED void rig_entry(struct rig *r, unsigned n, struct entry e, bool quiet)
+{
+    struct arena *arena = arena_new();
+    struct entry_header headers[ENTRY_HEADERS_MAX];
+    struct bus_header out[ENTRY_HEADERS_MAX];
+    char subject[SUBJECT_SIZE];
+    struct buf body;
+
+    buf_init(&body, ENTRY_BODY_MAX);
+    assert_false(failed(wire_write_entry(&e, &body)));
+    size_t count = quiet ? 0 : wire_entry_headers(&e, arena, headers);
+    for (size_t i = 0; i < count; i++)
+        out[i] = (struct bus_header){headers[i].name, headers[i].value};
+    assert_true(
+        bus_send(r->client, &(struct bus_out){subject_journal(subject, TENANT, rig_run(n)),
+                                              buf_bytes(&body), out, count}));
+    buf_deinit(&body);
+    arena_free(&arena);
+}
+
+static RIG_UNUSED void rig_plan(struct rig *r, unsigned n, struct entry_plan plan)
+{
+    plan.tenant    = TENANT;
+    plan.run       = rig_run(n);
+    plan.flow_name = "f";
+    plan.flow      = bytes_str("{\"steps\":[{\"id\":\"a\",\"set\":{}}]}");
+    plan.lane      = "standard";
+    rig_entry(r, n, (struct entry){.kind = ENTRY_PLAN, .plan = plan}, false);
+}
+
+/* How many of the run's entries are of that kind. */
+static RIG_UNUSED unsigned rig_entries(unsigned n, enum entry_kind kind)
+{
+    struct arena *arena = arena_new();
+    char subject[SUBJECT_SIZE];
+    struct fake_stored m;
+    unsigned count = 0;
+
+    (void)subject_journal(subject, TENANT, rig_run(n));
+    for (size_t i = 0; fake_stored(STREAM_JOURNAL, subject, i, &m); i++) {
+        struct entry e;
+        count += !failed(wire_read_entry(&e, m.body, arena)) && e.kind == kind;
+    }
+    arena_free(&arena);
+    return count;
 }
 
 /* ---- time ----------------------------------------------------------------------------------------- */
@@ -100,6 +157,13 @@ static RIG_UNUSED void rig_pass(struct rig *r, uint64_t ms)
 static RIG_UNUSED size_t rig_jobs(void)
 {
     return fake_stored_count(STREAM_JOBS, ">");
+}
+
+/* Its worker is silent for so long that it does not count. */
+static RIG_UNUSED void rig_worker_dies(struct rig *r)
+{
+    r->slots = 0;
+    rig_pass(r, SCH_WORD_MS + 1000);
 }
 
 /* What it has heard of the worker. */
