@@ -174,6 +174,8 @@ void sch_mend_turn(struct sch *s); /* those that wait for their turn */
 void sch_mend_look(
     struct sch *s,
     struct sch_run *run); /* a ticket and its journal: cancelled, ended, started? */
+/* The same for a run that was busy with an op: what was read of it meanwhile could not be acted upon. */
+void sch_mend_missed(struct sch *s, const char *run);
 
 /* ---- sch_tell: what others should know */
 uint64_t sch_tell_turn(struct sch *s, uint64_t now);

@@ -73,6 +73,7 @@ static struct err admit_refused(struct sch_admit *a, struct err e, uint64_t hold
     struct sch *s = a->base.s;
 
     sch_claim_refused(s->index, a->run, &a->claim, sch_now(s));
+    sch_mend_missed(s, a->job.ticket.run);
     if (hold_ms > 0) {
         if (s->hold_until <= svc_now(s->svc))
             log_warn("jobs cannot be published, waiting", KV("err", e), KV("ms", hold_ms));

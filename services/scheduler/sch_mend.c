@@ -70,6 +70,8 @@ static void mend_done(struct bus_op *op, struct err e)
             else if (failed(e))
                 sch_place_expire_again(s->index, run, sch_now(s) + END_SOON_MS);
             sch_claim_back(s->index, run, sch_now(s));
+            if (!failed(e) && !m->settled)
+                sch_mend_missed(s, m->run);
         }
     }
     run_fold_deinit(&m->fold);
@@ -248,9 +250,10 @@ static struct err goes_on(struct sch_mend *m)
     struct sch_run *run = sch_index_find(s->index, m->run);
 
     if (run) {
-        sch_place_expire_again(s->index, run, ends_at(m));
+        if (m->fold.leases == 0)
+            sch_place_expire_again(s->index, run, ends_at(m));
         if (m->fold.leases > 0 || m->fold.phase == RUN_ENDED) {
-            run->started = true;
+            sch_index_started(s->index, run, sch_now(s)); /* its deadline stands */
             if (m->fold.cancelled || m->fold.phase == RUN_ENDED ||
                 clk_wall_ms() > run_deadline_ms(&m->fold))
                 sch_index_close(s->index, run, sch_now(s));
@@ -368,6 +371,14 @@ void sch_mend_look(struct sch *s, struct sch_run *run)
         sch_index_close(s->index, run, now);
     else if (fact->cancelled)
         sch_mend_need(s, run->run, NEED_END);
+}
+
+void sch_mend_missed(struct sch *s, const char *id)
+{
+    struct sch_run *run = sch_index_find(s->index, id);
+
+    if (run)
+        sch_mend_look(s, run);
 }
 
 /* The list is worked off as chains end: after a lost stream all runs stand here. */
