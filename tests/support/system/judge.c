@@ -12,7 +12,7 @@
 
 /* The entries of one journal stand together, in order. */
 struct group {
-    const struct record_item **items;
+    const struct record_item *const *items;
     size_t count;
 };
 
@@ -21,30 +21,11 @@ static const char *run_of(const struct record_item *i)
     return strrchr(record_subject(i), '.') + 1;
 }
 
-static int by_run(const void *a, const void *b)
+static struct group group_at(const struct record *r, size_t at)
 {
-    const struct record_item *x = *(const struct record_item *const *)a,
-                             *y = *(const struct record_item *const *)b;
-    int order                   = strcmp(run_of(x), run_of(y));
+    struct group g = {r->by_run + at, 1};
 
-    return order ? order : x->seq < y->seq ? -1 : x->seq > y->seq;
-}
-
-static const struct record_item **sorted(const struct record *r)
-{
-    const struct record_item **all = calloc(r->count + 1, sizeof(*all));
-
-    for (size_t i = 0; i < r->count; i++)
-        all[i] = &r->items[i];
-    qsort(all, r->count, sizeof(*all), by_run);
-    return all;
-}
-
-static struct group group_at(const struct record_item **all, size_t count, size_t at)
-{
-    struct group g = {all + at, 1};
-
-    while (at + g.count < count && strcmp(run_of(all[at]), run_of(all[at + g.count])) == 0)
+    while (at + g.count < r->count && strcmp(run_of(g.items[0]), run_of(g.items[g.count])) == 0)
         g.count++;
     return g;
 }
@@ -113,38 +94,36 @@ static const struct record_item *end_of(const struct group *g)
 
 /* Results are sorted by run, too. */
 static void judge_result(struct world *w, const struct record *r, const struct group *g,
-                         const struct record_item **results, size_t count)
+                         const struct record *results)
 {
     const struct record_item *end = end_of(g);
-    size_t low = 0, high = count, found = 0;
+    size_t low = 0, high = results->count, found = 0;
     char status[32];
 
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (strcmp(run_of(results[middle]), run_of(g->items[0])) < 0)
+        if (strcmp(run_of(results->by_run[middle]), run_of(g->items[0])) < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    while (low + found < count &&
-           strcmp(run_of(results[low + found]), run_of(g->items[0])) == 0)
+    while (low + found < results->count &&
+           strcmp(run_of(results->by_run[low + found]), run_of(g->items[0])) == 0)
         found++;
     if (found != 1)
         accuse(w, r, g->items[0], found ? "has more than one result" : "has no result");
-    record_token(results[low], 4, status, sizeof(status));
+    record_token(results->by_run[low], 4, status, sizeof(status));
     if (strcmp(status, record_header(end, "Sluice-Result")) != 0)
         accuse(w, r, end, "its result says another status than its END");
 }
 
 void judge_runs(struct world *w, const struct record *journal)
 {
-    struct record *results           = record_read(w, "SLUICE_RESULTS");
-    const struct record_item **all   = sorted(journal);
-    const struct record_item **ended = sorted(results);
-    size_t expected                  = 0;
+    struct record *results = record_read(w, "SLUICE_RESULTS");
+    size_t expected        = 0;
 
     for (size_t at = 0; at < journal->count;) {
-        struct group g = group_at(all, journal->count, at);
+        struct group g = group_at(journal, at);
         at += g.count;
         if (!is(g.items[0], "PLAN"))
             accuse(w, journal, g.items[0], "its journal does not begin with PLAN");
@@ -153,7 +132,7 @@ void judge_runs(struct world *w, const struct record *journal)
             continue;
         if (!end_of(&g))
             accuse(w, journal, g.items[g.count - 1], "never ended");
-        judge_result(w, journal, &g, ended, results->count);
+        judge_result(w, journal, &g, results);
         expected++;
     }
     if (results->count != expected)
@@ -162,8 +141,6 @@ void judge_runs(struct world *w, const struct record *journal)
         world_fail(w, "%lld tickets and %lld jobs are left",
                    (long long)client_count(w->client, "SLUICE_PENDING"),
                    (long long)client_count(w->client, "SLUICE_JOBS"));
-    free(all);
-    free(ended);
     record_free(&results);
 }
 
@@ -304,11 +281,10 @@ size_t judge_lock(struct world *w, const struct record *journal, const char *loc
 size_t judge_lost(const struct record *journal)
 {
     static const char *const leaves[] = {"END", "WAITING", "RELEASED", NULL};
-    const struct record_item **all    = sorted(journal);
     size_t lost                       = 0;
 
     for (size_t at = 0; at < journal->count;) {
-        struct group g = group_at(all, journal->count, at);
+        struct group g = group_at(journal, at);
         bool held      = false;
         at += g.count;
         for (size_t n = 0; n < g.count; n++) {
@@ -316,23 +292,20 @@ size_t judge_lost(const struct record *journal)
             held = is(g.items[n], "LEASED") || (held && !is_one_of(g.items[n], leaves));
         }
     }
-    free(all);
     return lost;
 }
 
 /* Runs that were refused and never planned anew have no result. */
 static size_t rejected(struct world *w)
 {
-    struct record *journal         = record_read(w, "SLUICE_JOURNAL");
-    const struct record_item **all = sorted(journal);
-    size_t count                   = 0;
+    struct record *journal = record_read(w, "SLUICE_JOURNAL");
+    size_t count           = 0;
 
     for (size_t at = 0; at < journal->count;) {
-        struct group g = group_at(all, journal->count, at);
+        struct group g = group_at(journal, at);
         at += g.count;
         count += is_rejected(&g);
     }
-    free(all);
     record_free(&journal);
     return count;
 }

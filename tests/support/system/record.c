@@ -68,6 +68,30 @@ static void read_direct(struct record *r, const char *stream)
     }
 }
 
+static const char *run_of(const struct record_item *i)
+{
+    const char *dot = strrchr(record_subject(i), '.');
+
+    return dot ? dot + 1 : "";
+}
+
+static int by_run(const void *a, const void *b)
+{
+    const struct record_item *x = *(const struct record_item *const *)a,
+                             *y = *(const struct record_item *const *)b;
+    int order                   = strcmp(run_of(x), run_of(y));
+
+    return order ? order : x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+static void sort(struct record *r)
+{
+    r->by_run = calloc(r->count + 1, sizeof(const struct record_item *));
+    for (size_t i = 0; i < r->count; i++)
+        r->by_run[i] = &r->items[i];
+    qsort(r->by_run, r->count, sizeof(const struct record_item *), by_run);
+}
+
 struct record *record_read(struct world *w, const char *stream)
 {
     struct record *r = calloc(1, sizeof(*r));
@@ -80,6 +104,7 @@ struct record *record_read(struct world *w, const char *stream)
         read_direct(r, stream);
     else if (count > 0)
         read_ordered(r, stream);
+    sort(r);
     return r;
 }
 
@@ -93,6 +118,7 @@ void record_free(struct record **slot)
     for (size_t i = 0; i < r->count; i++)
         natsMsg_Destroy(r->items[i].msg);
     free(r->items);
+    free(r->by_run);
     free(r);
 }
 
@@ -128,30 +154,51 @@ const char *record_token(const struct record_item *i, unsigned n, char *at, size
     return at;
 }
 
-static bool is_entry(const struct record_item *i, const char *run, const char *kind)
+/* Where its entries begin in by_run. */
+static size_t first_of(const struct record *r, const char *run)
 {
-    const char *s = strrchr(record_subject(i), '.');
+    size_t low = 0, high = r->count;
 
-    return s && strcmp(s + 1, run) == 0 &&
-           (!kind || strcmp(record_header(i, "Sluice-Kind"), kind) == 0);
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (strcmp(run_of(r->by_run[middle]), run) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The next entry of this kind from *at on; NULL: there is none. */
+static const struct record_item *next_of(const struct record *r, const char *run,
+                                         const char *kind, size_t *at)
+{
+    while (*at < r->count && strcmp(run_of(r->by_run[*at]), run) == 0) {
+        const struct record_item *i = r->by_run[(*at)++];
+        if (!kind || strcmp(record_header(i, "Sluice-Kind"), kind) == 0)
+            return i;
+    }
+    return NULL;
 }
 
 size_t record_entries(const struct record *r, const char *run, const char *kind)
 {
-    size_t count = 0;
+    size_t count = 0, at = first_of(r, run);
 
-    for (size_t i = 0; i < r->count; i++)
-        count += is_entry(&r->items[i], run, kind);
+    while (next_of(r, run, kind, &at))
+        count++;
     return count;
 }
 
 const struct record_item *record_entry(const struct record *r, const char *run,
                                        const char *kind, size_t n)
 {
-    for (size_t i = 0; i < r->count; i++)
-        if (is_entry(&r->items[i], run, kind) && n-- == 0)
-            return &r->items[i];
-    return NULL;
+    size_t at                   = first_of(r, run);
+    const struct record_item *i = next_of(r, run, kind, &at);
+
+    while (i && n-- > 0)
+        i = next_of(r, run, kind, &at);
+    return i;
 }
 
 void record_print(const struct record *r, const char *run)
@@ -161,10 +208,9 @@ void record_print(const struct record *r, const char *run)
         "Sluice-Try",  "Sluice-On",    "Sluice-Due",    "Sluice-Result", "Sluice-Code",
         NULL};
 
-    for (size_t i = 0; i < r->count; i++) {
-        const struct record_item *e = &r->items[i];
-        if (!is_entry(e, run, NULL))
-            continue;
+    size_t at = first_of(r, run);
+
+    for (const struct record_item *e; (e = next_of(r, run, NULL, &at));) {
         fprintf(stderr, "  #%llu %lld %-10s", (unsigned long long)e->seq, (long long)e->at_ms,
                 record_header(e, "Sluice-Kind"));
         for (size_t n = 0; names[n]; n++)

@@ -20,6 +20,8 @@ struct record {
     struct world *world;
     struct record_item *items; /* in the order of the stream */
     size_t count;
+    const struct record_item *
+        *by_run; /* by the last token of the subject, then in that order */
 };
 
 /* Every message; fails the test if the stream cannot be read to its end. */
