@@ -8,6 +8,7 @@
 
 #include "support/system/client.h"
 #include "support/system/ear.h"
+#include "support/system/grants.h"
 #include "support/system/judge.h"
 #include "support/system/load.h"
 #include "support/system/upstream.h"
@@ -21,7 +22,7 @@ static const struct upstream_limits LIMITS = {
 
 static const struct load_spec BROWSES = {
     .tenants = TENANTS,
-    .runs    = 150,
+    .runs    = 110,
     .body =
         "\"flow\":{\"upstream\":\"sim\",\"steps\":["
         "{\"id\":\"open\",\"timeout\":\"4s\",\"open\":{\"url\":\"https://shop.example/@N\"}},"
@@ -50,6 +51,7 @@ static void judge(struct upstream *sim, struct load *load)
     judge_all(w, load, 90000);
     WORLD_MUST(w, upstream_results(w, "done") == load_count(load));
     upstream_judge(sim, &LIMITS, 10000);
+    grants_judge(w, sim->name, &LIMITS);
     upstream_free(&sim);
 }
 
