@@ -31,7 +31,7 @@ struct proc *upstream_proc(struct world *w, const char *service, unsigned n)
     world_fail(w, "there is no %s", name);
 }
 
-struct world *upstream_world(void **state, const char *name, unsigned workers)
+struct world *upstream_world_new(void **state, const char *name)
 {
     struct world *w = world_new(state, name);
 
@@ -39,6 +39,11 @@ struct world *upstream_world(void **state, const char *name, unsigned workers)
     world_env(w, "SLUICE_RAMP", "1s");
     world_env(w, "SLUICE_SLOTS", "40");
     world_env(w, "AGENT_SIM_KEY", "key-of-a-test");
+    return w;
+}
+
+void upstream_world_start(struct world *w, unsigned workers)
+{
     (void)world_begin(w, "gateway");
     struct proc *scheduler = world_begin(w, "scheduler");
     struct proc *limiter   = world_begin(w, "limiter");
@@ -50,6 +55,13 @@ struct world *upstream_world(void **state, const char *name, unsigned workers)
                proc_said(scheduler, "msg=deciding") && proc_said(limiter, "msg=deciding"));
     client_put(w->client, "sluice_tenants", "acme", "{\"tier\":\"scale\"}");
     client_put(w->client, "sluice_tenants", "globex", "{\"tier\":\"scale\"}");
+}
+
+struct world *upstream_world(void **state, const char *name, unsigned workers)
+{
+    struct world *w = upstream_world_new(state, name);
+
+    upstream_world_start(w, workers);
     return w;
 }
 
@@ -428,6 +440,15 @@ size_t upstream_peak_second(const struct upstream_list *l)
     return most;
 }
 
+size_t upstream_at_once(const struct upstream_list *l, int64_t ns)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < l->count; i++)
+        count += l->items[i].from_ns <= ns && ns < l->items[i].to_ns;
+    return count;
+}
+
 size_t upstream_calls_within(const struct upstream_record *r, const char *endpoint,
                              int64_t from_ns, int64_t to_ns)
 {
@@ -498,6 +519,19 @@ void upstream_judge_closed(const struct upstream_record *r)
                        r->sessions.items[i].what, r->upstream->name);
 }
 
+void upstream_judge_commands(const struct upstream_record *r)
+{
+    static const char *const never[] = {"overlap",         "overlap_abandoned",
+                                        "closed_session",  "unknown_session",
+                                        "foreign_session", "key_sent_to_blob"};
+
+    for (size_t i = 0; i < r->violations.count; i++)
+        for (size_t n = 0; n < sizeof(never) / sizeof(*never); n++)
+            if (strcmp(r->violations.items[i].what, never[n]) == 0)
+                world_fail(r->upstream->world, "%s: %s in session %s", r->upstream->name,
+                           never[n], r->violations.items[i].session);
+}
+
 void upstream_judge(struct upstream *u, const struct upstream_limits *limits, int ms)
 {
     WORLD_WAIT(u->world, ms, upstream_now(u, "sessions") == 0);
@@ -505,6 +539,7 @@ void upstream_judge(struct upstream *u, const struct upstream_limits *limits, in
     upstream_judge_limits(r, limits);
     upstream_judge_orders(r);
     upstream_judge_closed(r);
+    upstream_judge_commands(r);
     upstream_record_free(&r);
 }
 
@@ -513,54 +548,6 @@ void upstream_judge(struct upstream *u, const struct upstream_limits *limits, in
 static bool is(const struct record_item *i, const char *kind)
 {
     return strcmp(record_header(i, "Sluice-Kind"), kind) == 0;
-}
-
-/* The first entry after `n` that settles the step of INTENT n; NULL: none does. */
-static const struct record_item *settled(const struct record *r, size_t n)
-{
-    const struct record_item *intent = &r->items[n];
-
-    for (size_t i = n + 1; i < r->count; i++) {
-        const struct record_item *e = &r->items[i];
-        if (strcmp(record_subject(e), record_subject(intent)) != 0)
-            continue;
-        if (is(e, "END") ||
-            (is(e, "OUTCOME") && strcmp(record_header(e, "Sluice-Step"),
-                                        record_header(intent, "Sluice-Step")) == 0))
-            return e;
-    }
-    return NULL;
-}
-
-size_t upstream_judge_foreign(struct world *w, const struct record *journal)
-{
-    size_t foreign = 0;
-
-    for (size_t n = 0; n < journal->count; n++) {
-        const struct record_item *intent = &journal->items[n];
-        if (!is(intent, "INTENT"))
-            continue;
-        const struct record_item *e = settled(journal, n);
-        const char *run             = strrchr(record_subject(intent), '.') + 1;
-        if (!e)
-            world_fail(w, "run %s: an INTENT was never settled", run);
-        if (is(e, "OUTCOME") && strcmp(record_header(e, "Sluice-Lease"),
-                                       record_header(intent, "Sluice-Lease")) == 0)
-            continue;
-        foreign++;
-        if (is(e, "OUTCOME") &&
-            strcmp(record_header(e, "Sluice-Result"), "indeterminate") != 0) {
-            record_print(journal, run);
-            world_fail(w, "run %s: a lost unsafe step came to \"%s\"", run,
-                       record_header(e, "Sluice-Result"));
-        }
-        if (is(e, "END") && strcmp(record_header(e, "Sluice-Result"), "indeterminate") != 0) {
-            record_print(journal, run);
-            world_fail(w, "run %s: ended %s with a lost unsafe step", run,
-                       record_header(e, "Sluice-Result"));
-        }
-    }
-    return foreign;
 }
 
 void upstream_judge_tries(struct world *w, unsigned most)

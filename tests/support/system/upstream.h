@@ -28,6 +28,9 @@ struct upstream {
 /* nats-server, and then gateway, scheduler, limiter (both decide) and so many workers; tenants acme and
    globex of tier scale. */
 struct world *upstream_world(void **state, const char *name, unsigned workers);
+/* The same in two steps, for a world_env() between them. */
+struct world *upstream_world_new(void **state, const char *name);
+void upstream_world_start(struct world *w, unsigned workers);
 /* The n-th process of a service, from 1. */
 struct proc *upstream_proc(struct world *w, const char *service, unsigned n);
 
@@ -79,6 +82,8 @@ void upstream_record_free(struct upstream_record **slot);
 /* The most at once, and the most that begin within a second. */
 size_t upstream_peak(const struct upstream_list *l);
 size_t upstream_peak_second(const struct upstream_list *l);
+/* How many there were at that moment. */
+size_t upstream_at_once(const struct upstream_list *l, int64_t ns);
 /* Calls that arrived in [from, to); endpoint NULL: any. */
 size_t upstream_calls_within(const struct upstream_record *r, const char *endpoint,
                              int64_t from_ns, int64_t to_ns);
@@ -93,20 +98,19 @@ struct upstream_limits {
 
 /*
  * Each fails the test with the call, session or order it is about.  Limits: rate (1.2 x per_s + burst in any
- * second), calls in flight, open sessions; no order twice; nothing left open; no violation but rate's.
+ * second), calls in flight, open sessions; no order twice; nothing left open; no command into a session in which another
+ * is at work, that is closed or nobody's.
  */
 void upstream_judge_limits(const struct upstream_record *r,
                            const struct upstream_limits *limits);
 void upstream_judge_orders(const struct upstream_record *r);
 void upstream_judge_closed(const struct upstream_record *r);
-/* All three, once nothing is open any more (at most `ms`). */
+void upstream_judge_commands(const struct upstream_record *r);
+/* All four, once nothing is open any more (at most `ms`). */
 void upstream_judge(struct upstream *u, const struct upstream_limits *limits, int ms);
 
 /* ---- the journal --------------------------------------------------------------------------------- */
 
-/* INTENTs that no OUTCOME of their own lease followed: their worker was lost in an unsafe step.  Each of these runs
-   must hold an OUTCOME indeterminate of that step, by another; else the test fails. */
-size_t upstream_judge_foreign(struct world *w, const struct record *journal);
 /* Every result says so many tries at most. */
 void upstream_judge_tries(struct world *w, unsigned most);
 /* How many workers leased a run; their slots are few, so that no one has all. */
