@@ -107,6 +107,14 @@ static void the_closing_slot_is_outside_the_cap(void **state)
     sch_slot_undo(&slots, 0);
     assert_true(sch_slot_closing_free(&slots));
     assert_int_equal(slots.taken, 1);
+
+    /* Nor does one count that was found there, of another leader's. */
+    struct sch_job found = job("a", 0, 7);
+    (void)sch_slot_put(&jobs, &slots, &found);
+    assert_false(sch_slot_closing_free(&slots));
+    assert_int_equal(slots.taken, 1);
+    sch_slot_out(&jobs, &slots, &found);
+    assert_int_equal(slots.taken, 1);
 }
 
 int main(void)
