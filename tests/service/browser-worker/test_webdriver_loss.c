@@ -7,16 +7,7 @@
  * whether something is done twice, so it is compared with what the shop and chromedriver themselves know.
  */
 
-#define BROWSE(...) ((struct want){.verb = BW_BROWSE, __VA_ARGS__})
 #define SLOW_PAGE "{\"actions\":[{\"go\":{\"url\":\"SHOP/cart?delay=60000\"}}]}"
-
-static void assert_failed(const struct asked *t, enum call_fate fate, const char *code,
-                          const char *detail)
-{
-    if (t->fate != fate || !str_equal(t->code, code) || !strstr(t->detail, detail))
-        fail_msg("fate %d (not %d), %s (not %s): %s (not: %s)", t->fate, fate, t->code, code,
-                 t->detail, detail);
-}
 
 static struct asked ask_now(struct want want, const char *body, enum call_fate fate,
                             const char *code, const char *detail)

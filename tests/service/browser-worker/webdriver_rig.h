@@ -558,6 +558,37 @@ static inline void rig_driver_kill(struct rig *r)
     RIG_UNTIL(kill(r->driver_pid, 0) != 0);
 }
 
+/* ---- what is promised ------------------------------------------------------------------------- */
+
+#define BROWSE(...) ((struct want){.verb = BW_BROWSE, __VA_ARGS__})
+#define RETRIEVE(...) ((struct want){.verb = BW_RETRIEVE, __VA_ARGS__})
+#define OPEN(...) ((struct want){.verb = BW_OPEN, __VA_ARGS__})
+
+static inline void assert_failed(const struct asked *t, enum call_fate fate, const char *code,
+                                 const char *detail)
+{
+    if (t->fate != fate || !str_equal(t->code, code) || !strstr(t->detail, detail))
+        fail_msg("fate %d (not %d), %s (not %s): %s (not: %s)", t->fate, fate, t->code, code,
+                 t->detail, detail);
+}
+
+static inline void assert_rows(const char *body, const char *rows)
+{
+    AUTO(mem_free) char *got = rig_rows(&rig, body);
+
+    assert_string_equal(got, rows);
+}
+
+/* The text of an element of the page where the shared browser stands. */
+static inline void assert_says(const char *css, const char *words)
+{
+    char body[256], rows[256];
+
+    str_format(body, sizeof body, "{\"select\":{\"said\":\"%s\"}}", css);
+    str_format(rows, sizeof rows, "[{\"said\":\"%s\"}]", words);
+    assert_rows(body, rows);
+}
+
 /* After each test: no session but the shared one, and no profile or browser without a session. */
 static inline int rig_nothing_left(void **state)
 {
