@@ -23,7 +23,7 @@ struct bus_consumer {
     uint64_t seq;   /* of the consumer, last seen; 0: not known */
     uint64_t ahead; /* what a heartbeat claimed beyond it */
     unsigned tries;
-    bool alive; /* heard since the last gap */
+    bool alive; /* heard since the last gap, or asked on a connection that is lost */
     bool held;  /* asks again when the op's wait is over */
     bool ended;
 };
@@ -149,6 +149,8 @@ void bus_consume_state(struct bus *bus, bool connected)
     {
         struct bus_consumer *c = LIST_OWNER(it, struct bus_consumer, link);
 
+        if (c->pull.outstanding > 0)
+            c->alive = true; /* it may have been given out, and is lost with the connection */
         bus_pull_reset(&c->pull);
         c->held = false;
         if (!connected)

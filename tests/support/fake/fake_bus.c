@@ -348,7 +348,8 @@ void fake_connect(struct bus *bus, bool connected)
     {
         struct bus_consumer *c = LIST_OWNER(it, struct bus_consumer, link);
 
-        if (!connected && c->heard && !c->ended && c->want.on_gap)
+        /* What it asked for may have been given out. */
+        if (!connected && (c->heard || c->room > 0) && !c->ended && c->want.on_gap)
             c->want.on_gap(c->want.self, "connection lost");
         c->heard = false;
     }

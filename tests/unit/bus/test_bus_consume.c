@@ -247,6 +247,30 @@ static void workers_wait_for_a_consumer_that_is_not_made_yet(void **state)
     bus_consumer_free(&k.c);
 }
 
+/* What was asked for may have been given out, and was lost with the connection. */
+static void a_lost_connection_is_a_gap_though_nothing_was_heard_yet(void **state)
+{
+    struct world *w = *state;
+    struct worker k;
+    struct probe p;
+
+    make_queue(w, "pool");
+    hire(w, &k, 5, false, true);
+    assert_int_equal(probe_api(w, &p, "STREAM.INFO.J", ""),
+                     ERR_NONE); /* it has heard the pull */
+    world_server_end(w, SIGKILL);
+    assert_true(world_run(w, world_is_lost, w, WORLD_WAIT_MS));
+    assert_int_equal(k.count, 0);
+    assert_int_equal(k.gaps, 1);
+    assert_string_equal(k.why, "connection lost");
+
+    world_server_start(w, NULL);
+    assert_true(world_run(w, world_is_connected, w, WORLD_WAIT_MS));
+    put(w, 1);
+    assert_true(world_counts(w, &k.count, 1));
+    assert_int_equal(k.gaps, 1); /* once an incident */
+}
+
 static void a_deleted_consumer_is_a_gap_and_the_next_one_is_used(void **state)
 {
     struct world *w = *state;
@@ -345,6 +369,7 @@ int main(void)
         TEST(one_who_is_alone_notices_a_skipped_delivery),
         TEST(a_skipped_last_delivery_is_noticed_too),
         TEST(workers_wait_for_a_consumer_that_is_not_made_yet),
+        TEST(a_lost_connection_is_a_gap_though_nothing_was_heard_yet),
         TEST(a_deleted_consumer_is_a_gap_and_the_next_one_is_used),
         TEST(a_consumer_may_be_freed_in_its_own_gap),
         TEST(a_freed_consumer_takes_nothing_more),
