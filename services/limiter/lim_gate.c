@@ -182,10 +182,13 @@ static void refuse(struct lim_gate *g, const struct permit_ask *ask, void *tag, 
     g->out.answer(g->out.self, tag, &grant, false);
 }
 
+/* It ends the ask, so nobody will use what was granted under its id before and was not heard. */
 static void refuse_ask(struct lim_gate *g, struct ask *a, const struct lim_block *b,
                        uint64_t now)
 {
     refuse(g, &a->ask, a->tag, now - a->came_ms, b);
+    if (a->again)
+        lim_gate_report_unused(g, a->ask.id, now);
     ask_forget(g, &a);
 }
 
@@ -426,10 +429,15 @@ static bool repeated(struct lim_gate *g, const struct permit_ask *ask, void *tag
         waiting->tag = tag;
         return true;
     }
-    /* An older grant is granted anew, as a call that counts again: its asker may use it
-       only now. */
-    if (!held || now - held->at_ms > LIM_GATE_REPEAT_MS)
+    if (!held)
         return false;
+    /* An older grant is granted anew, as a call that counts again: its asker may use it
+       only now.  One that tries keeps everybody out, also itself: it begins from nothing. */
+    if (now - held->at_ms > LIM_GATE_REPEAT_MS) {
+        if (held->probe)
+            lim_gate_report_unused(g, ask->id, now);
+        return false;
+    }
 
     struct permit_grant answer = {.ok = true, .probe = held->probe};
 

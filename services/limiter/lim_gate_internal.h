@@ -45,6 +45,8 @@ void lim_gate_freed(struct lim_gate *g, const char *name);
 /* lim_gate_report.c: the mode of an upstream is another; records, and incidents that
    begin or end. */
 void lim_gate_report_mode(struct lim_gate *g, struct lim_gate_entry *e, uint64_t now);
+/* What was granted under this id, if anything, was never heard, and will not be used. */
+void lim_gate_report_unused(struct lim_gate *g, const char *id, uint64_t now);
 /* Permits that are over, sessions that the upstream has forgotten. */
 void lim_gate_report_due(struct lim_gate *g, uint64_t now);
 

@@ -152,6 +152,14 @@ void lim_gate_report(struct lim_gate *g, const struct permit_report *r, uint64_t
         report_call(g, h, r, now);
 }
 
+void lim_gate_report_unused(struct lim_gate *g, const char *id, uint64_t now)
+{
+    struct permit_report r = {.call_class = CALL_UNSENT};
+
+    str_copy(r.id, sizeof(r.id), id);
+    lim_gate_report(g, &r, now);
+}
+
 /* ---- time passes ------------------------------------------------------------------- */
 
 static void expire(struct lim_gate *g, uint64_t now)

@@ -309,6 +309,28 @@ static void granted_anew_it_needs_a_place_like_any_other(void **state)
     gate_free(&g);
 }
 
+/* Its asker never heard of the first grant, and takes the refusal for the whole answer. */
+static void a_repeated_ask_that_is_refused_holds_nothing(void **state)
+{
+    struct run_upstream u = gate_upstream("up");
+
+    (void)state;
+    u.in_flight = 1, u.sessions = 1;
+    struct gate *g         = open_gate(&u);
+    struct permit_ask a    = gate_want("up", 1);
+    a.keys[0].session_open = true;
+    str_copy(a.session, sizeof(a.session), "s01KAJ4T0Q8ZP9F4T0000000001");
+
+    assert_true(gate_ask(g, &a)->ok);
+    u.paused = true;
+    lim_gate_configure(g->gate, &u);
+    (void)gate_tick(g, 1000);
+    assert_false(gate_ask(g, &a)->ok);
+    assert_int_equal(gate_state(g, "up").in_flight_used, 0);
+    assert_int_equal(gate_state(g, "up").sessions_used, 0);
+    gate_free(&g);
+}
+
 static void a_waiting_ask_repeated_is_answered_once_where_it_came_last(void **state)
 {
     struct run_upstream u = gate_upstream("up");
@@ -578,6 +600,25 @@ static void while_one_tries_nobody_else_does(void **state)
         (void)gate_tick(g, 50000);
         assert_false(gate_ask(g, &c)->ok);
     }
+    gate_free(&g);
+}
+
+static void who_tries_and_did_not_hear_it_tries_anew(void **state)
+{
+    struct run_upstream u = gate_upstream("up");
+    struct gate *g        = open_gate(&u);
+    struct permit_ask a = gate_want("up", 1), b = gate_want("up", 2), c = gate_want("up", 3);
+
+    (void)state;
+    (void)gate_ask(g, &a);
+    gate_return(g, 1, CALL_PAYMENT, 402);
+    (void)gate_tick(g, 60000);
+    assert_true(gate_ask(g, &b)->grant.probe);
+    (void)gate_tick(g, 1000);
+    assert_true(gate_ask(g, &b)->grant.probe);
+    assert_int_equal(lim_grant_find(lim_gate_grants(g->gate), b.id)->at_ms, g->now);
+    assert_false(gate_ask(g, &c)->ok);
+    assert_int_equal(gate_state(g, "up").in_flight_used, 1);
     gate_free(&g);
 }
 
@@ -932,6 +973,7 @@ int main(void)
         cmocka_unit_test(who_waits_for_an_upstream_that_is_removed_is_told),
         cmocka_unit_test(the_same_ask_again_is_the_same_grant),
         cmocka_unit_test(an_old_grant_asked_for_again_counts_in_the_rate_again),
+        cmocka_unit_test(a_repeated_ask_that_is_refused_holds_nothing),
         cmocka_unit_test(granted_anew_it_needs_a_place_like_any_other),
         cmocka_unit_test(a_waiting_ask_repeated_is_answered_once_where_it_came_last),
         cmocka_unit_test(a_session_is_held_until_its_close_is_confirmed),
@@ -943,6 +985,7 @@ int main(void)
         cmocka_unit_test(all_that_wait_are_told_when_it_closes),
         cmocka_unit_test(closed_for_a_moment_they_wait),
         cmocka_unit_test(limited_one_of_many_tries),
+        cmocka_unit_test(who_tries_and_did_not_hear_it_tries_anew),
         cmocka_unit_test(while_one_tries_nobody_else_does),
         cmocka_unit_test(an_incident_is_noted_when_it_begins_and_when_it_ends),
         cmocka_unit_test(a_probe_that_dies_leaves_its_turn),
