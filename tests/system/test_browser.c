@@ -37,8 +37,10 @@ static void wait_for(struct browser *b, const char *tenant, const char *run, con
     char end[32] = "";
 
     WORLD_WAIT(b->world, RUN_MS, has_ended(b->world, tenant, run, end));
-    if (strcmp(end, status) != 0)
-        world_fail(b->world, "%s is %s, not %s", run, end, status);
+    if (strcmp(end, status) != 0) {
+        struct answer a = client_get(b->world->client, tenant, run);
+        world_fail(b->world, "%s is %s, not %s: %s", run, end, status, answer_body(&a, NULL));
+    }
 }
 
 /* Every run has one end and one result, and no browser is open. */

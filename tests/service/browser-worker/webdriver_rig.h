@@ -41,6 +41,7 @@ enum {
     RIG_PATIENCE_MS = 30000,
     RIG_PAGE_MAX    = 4 << 20,
     RIG_TIMEOUT_MS  = 10000,
+    RIG_CLOSE_MS    = 25000,
     RIG_SLACK_MS =
         5000, /* how late a busy machine may make what has a time: still below the preset one */
 };
@@ -477,9 +478,12 @@ static inline const char *rig_shared(struct rig *r)
     return r->session;
 }
 
+/* A browser that is stuck in a page is killed by chromedriver when it loses patience. */
 static inline void rig_close(struct rig *r, const char *session)
 {
-    struct asked t = rig_ask(r, (struct want){.verb = BW_CLOSE, .session = session}, NULL);
+    struct asked t = rig_ask(
+        r, (struct want){.verb = BW_CLOSE, .session = session, .timeout_ms = RIG_CLOSE_MS},
+        NULL);
 
     assert_int_equal(t.fate, CALL_DONE);
     asked_free(&t);

@@ -253,11 +253,23 @@ static void make_folder(struct world *w)
     assert_int_equal(system(command), 0);
 }
 
+/* What a test starts goes where the test says, also on a machine behind a proxy. */
+static void forget_proxies(void)
+{
+    static const char *const NAMES[] = {
+        "auto_proxy", "all_proxy", "http_proxy", "https_proxy", "no_proxy",
+        "AUTO_PROXY", "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"};
+
+    for (size_t n = 0; n < sizeof(NAMES) / sizeof(*NAMES); n++)
+        unsetenv(NAMES[n]);
+}
+
 struct world *world_new(void **state, const char *name)
 {
     struct world *w = calloc(1, sizeof(*w));
 
     *state = w;
+    forget_proxies();
     /* Orphans of what is killed become ours, so that none can be missed. */
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     snprintf(w->name, sizeof(w->name), "%s", name);
