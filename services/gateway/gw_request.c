@@ -8,6 +8,7 @@
 #include "run/run_view.h"
 #include "wire/subject.h"
 #include "wire/wire_json.h"
+#include "wire/wire_text.h"
 
 static struct err reject(struct problem *why, enum problem_code code, const char *pointer,
                          const char *detail)
@@ -52,6 +53,9 @@ static struct err read_protobuf(struct gw_request *r, const char *message, struc
     if (failed(e))
         problem_set(why, PROBLEM_INVALID_REQUEST, "",
                     "the body is neither JSON nor protobuf: %s", detail);
+    else if (!wire_text_good(message, r->msg->body))
+        e = reject(why, PROBLEM_INVALID_REQUEST, "",
+                   "a text in the protobuf is not UTF-8, or has a zero in it");
     else
         e = read_json(r, buf_bytes(&text), why);
     r->protobuf = !failed(e);
