@@ -36,11 +36,13 @@ struct bus_config {
     const char *ca;        /* PEM file; NULL: the system's, when the url says tls */
     const char *name;      /* shown by `nats server report connections` */
     uint32_t reply_ms;     /* how long one hop may wait for its answer; 0: 5000 */
+    bool once;             /* who cannot connect at the first attempt gives up */
 };
 
 /* Starts connecting and goes on for ever; connected or not is an event and a question, never before the
    loop has run.  The first attempt is made here and may take 2 s a server.  REJECT: the configuration
-   cannot be used; FATAL: nats.c is older than 3.14. */
+   cannot be used; RETRY: `once`, and nobody is there; FATAL: nats.c is older than 3.14.  After a failure
+   the loop must still run once more. */
 MUST_USE struct err bus_open(struct bus **ret, struct uv_loop_s *loop,
                              const struct bus_config *config);
 
@@ -325,7 +327,9 @@ struct bus_consumer;
 MUST_USE struct err bus_consume(struct bus *bus, const struct bus_consume *consume,
                                 struct bus_consumer **ret);
 /* How many more may come from now on: an absolute number, which each delivery lowers by one.  0: stop
-   pulling; the outstanding pull is left to expire (5 s), so a few may still come. */
+   pulling; the outstanding pull is left to expire (5 s), so a few may still come.  BUS_ROOM_ANY is never
+   used up. */
+#define BUS_ROOM_ANY UINT32_MAX
 void bus_consumer_room(struct bus_consumer *consumer, uint32_t room);
 void bus_consumer_free(struct bus_consumer **consumer);
 

@@ -93,7 +93,7 @@ static void deliver(struct bus_consumer *c, struct bus_msg **msg)
     c->seq   = seq;
     c->ahead = 0;
     c->tries = 0;
-    c->room -= c->room > 0;
+    c->room -= c->room > 0 && c->room != BUS_ROOM_ANY;
     c->want.on_msg(c->want.self, msg);
 }
 

@@ -604,7 +604,7 @@ static struct err set_options(struct bus_nats *n, natsOptions *o, const struct b
     must_nats(natsOptions_SetPingInterval(o, PING_MS));
     must_nats(natsOptions_SetMaxPingsOut(o, PINGS));
     must_nats(natsOptions_UseGlobalMessageDelivery(o, true)); /* one thread: order is kept */
-    must_nats(natsOptions_SetRetryOnFailedConnect(o, true, thread_connected, n));
+    must_nats(natsOptions_SetRetryOnFailedConnect(o, !c->once, thread_connected, n));
     must_nats(natsOptions_SetReconnectedCB(o, thread_connected, n));
     must_nats(natsOptions_SetDisconnectedCB(o, thread_lost, n));
     must_nats(natsOptions_SetClosedCB(o, thread_closed, n));
@@ -649,7 +649,8 @@ struct err bus_nats_open(struct bus_nats **ret, uv_loop_t *loop,
     natsStatus s = failed(e) ? NATS_OK : natsConnection_Connect(&n->nc, opts);
     natsOptions_Destroy(opts);
     if (!failed(e) && s != NATS_OK && s != NATS_NOT_YET_CONNECTED)
-        e = err_from(ERR_REJECT, "connect", ERR_FROM_NATS, (int32_t)s);
+        e = err_from(config->once && s != NATS_INVALID_ARG ? ERR_RETRY : ERR_REJECT, "connect",
+                     ERR_FROM_NATS, (int32_t)s);
     if (failed(e)) {
         bus_inbox_deinit(&n->inbox);
         uv_close((uv_handle_t *)&n->inbox.wake, forget);

@@ -86,7 +86,7 @@ static const char *without_secret(const char *url)
 int cli_link_open(struct cli *cli)
 {
     const struct bus_config config = {
-        .url = cli->server, .creds = cli->creds, .name = "sluice"};
+        .url = cli->server, .creds = cli->creds, .name = "sluice", .once = true};
     char what[160];
 
     if (cli->link)
@@ -94,18 +94,23 @@ int cli_link_open(struct cli *cli)
     struct cli_link *l = mem_new(struct cli_link);
 
     must(uv_loop_init(&l->loop) == 0);
-    if (failed(bus_open(&l->bus, &l->loop, &config))) {
+    struct err e = bus_open(&l->bus, &l->loop, &config);
+    if (!failed(e)) {
+        cli->link = l;
+        if (connect_to(l))
+            return CLI_OK;
+    } else {
+        uv_run(&l->loop, UV_RUN_NOWAIT);
+        uv_loop_close(&l->loop);
+        mem_free(&l);
+    }
+    if (failed(e) && e.kind != ERR_RETRY) {
         fprintf(stderr,
                 "sluice: \"%.100s\" is no address of NATS, or the credentials cannot be "
                 "read\n  write --server nats://host:4222\n",
                 without_secret(cli->server));
-        uv_loop_close(&l->loop);
-        mem_free(&l);
         return CLI_USAGE;
     }
-    cli->link = l;
-    if (connect_to(l))
-        return CLI_OK;
     str_format(what, sizeof(what), "NATS cannot be reached at %s", without_secret(cli->server));
     return cli_print_away(cli, CLI_UNREACHABLE, what,
                           "is it running?  sluice dev begins one; --server URL names another");

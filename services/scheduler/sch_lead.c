@@ -21,7 +21,6 @@ enum {
     PAGE     = 512,
     AGAIN_MS = 250, /* a beginning that failed is tried again */
     OLD_MAX  = 64,  /* consumers of earlier terms deleted in one go */
-    ROOM     = INT32_MAX,
 };
 
 /* ---- a look at JOBS ------------------------------------------------------------------------------------------ */
@@ -395,7 +394,7 @@ static void take_consume(struct sch *s)
     }
     s->role       = ROLE_FILLING;
     s->fill_since = svc_now(s->svc);
-    bus_consumer_room(s->consumer, ROOM);
+    bus_consumer_room(s->consumer, BUS_ROOM_ANY);
     svc_poke(s->svc);
 }
 

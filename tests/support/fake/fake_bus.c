@@ -611,7 +611,7 @@ static void deliver(struct bus_consumer *c, struct bus_msg *msg)
         c->want.on_gap(c->want.self, "delivery skipped");
     c->heard = true;
     c->seq   = msg->consumer_seq;
-    c->room -= c->room > 0;
+    c->room -= c->room > 0 && c->room != BUS_ROOM_ANY;
     c->want.on_msg(c->want.self, &msg);
     if (msg)
         bus_msg_free(&msg);
