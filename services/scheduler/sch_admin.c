@@ -16,6 +16,7 @@
 enum {
     ADMIN_MAGIC = 0x53434f70,
     ANSWER_MAX  = 4 * 1024 * 1024,
+    PATCH_MAX   = 64 * 1024,
     VALUE_MAX   = 16 * 1024,
     TRIES       = 10
 };
@@ -260,6 +261,13 @@ void sch_admin_on_tenant(void *self, struct bus_msg **msg)
             return;
         }
         answer_tenant(s, *msg, since_us, tenant);
+        return;
+    }
+
+    if ((*msg)->body.len > PATCH_MAX) {
+        problem_set(&why, PROBLEM_TOO_LARGE, "", "a tenant is described in at most %d bytes",
+                    PATCH_MAX);
+        answer_problem(s, *msg, "tenant", since_us, &why);
         return;
     }
 
