@@ -111,13 +111,22 @@ static void report(struct bw_run *run, const struct bw_answer *a, bool opened, b
     bw_permit_report(run->bw->permits, &run->permit, &done);
 }
 
-/* How long it stays limited nobody knows: the scheduler's gate holds the run, lets one go to try, and all as soon as it is
-   paid for.  A run that is not due by then would sleep through that. */
+/* How long it stays limited nobody knows, and what was closed until a time an operator may resume before: the scheduler's
+   gate holds the run, lets one go to try, and all as soon as it opens.  A run that is not due by then would sleep
+   through that. */
+static uint64_t gated_ms(uint64_t retry_after_ms)
+{
+    return retry_after_ms < DEFERRED_MS ? retry_after_ms : DEFERRED_MS;
+}
+
 static uint64_t deferred_ms(const struct bw_permit_answer *answer)
 {
-    if (answer->retry_after_ms == 0 || str_equal(answer->why, "upstream_limited"))
+    bool gated = str_equal(answer->why, "upstream_limited") ||
+                 str_equal(answer->why, "upstream_closed") || str_equal(answer->why, "paused");
+
+    if (answer->retry_after_ms == 0)
         return DEFERRED_MS;
-    return answer->retry_after_ms;
+    return gated ? gated_ms(answer->retry_after_ms) : answer->retry_after_ms;
 }
 
 static void defer(struct bw_run *run, const struct bw_permit_answer *answer)
@@ -205,8 +214,9 @@ static void note_answer(struct bw_run *run, const struct bw_answer *a)
 {
     struct bw_doing *d = &run->doing;
 
-    d->fate             = a->fate;
-    d->retry_after_ms   = a->retry_after_ms;
+    d->fate = a->fate;
+    d->retry_after_ms =
+        a->call_class == CALL_RATE ? gated_ms(a->retry_after_ms) : a->retry_after_ms;
     d->outcome.upstream = d->upstream_copy.name;
     d->outcome.endpoint = bw_step_keep(run, a->endpoint_path);
     d->outcome.status   = (uint32_t)a->status;
