@@ -90,7 +90,7 @@ judge() {
     survives) echo "$name: SURVIVES $by ($((SECONDS - since)) s)" ;;
     unsound) echo "$name: $by does not pass without it:"; tail -n 12 "$said" ;;
     stale) echo "$name: does not apply any more:"; cat "$built" ;;
-    broken) echo "$name: does not compile:"; grep -m 3 error "$built" || true ;;
+    broken) echo "$name: does not compile:"; grep -m 3 error: "$built" || true ;;
     esac
     [ "$word" = killed ]
 }
@@ -108,7 +108,7 @@ copy_tree
 configure >"$built" 2>&1 || { tail -n 20 "$built"; exit 1; }
 
 mapfile -t all < <(for patch in "${patches[@]}"; do targets "$patch"; done | sort -u)
-make "${all[@]}" >"$built" 2>&1 || { grep -E 'error|unknown target' "$built" | head -n 10; exit 1; }
+make "${all[@]}" >"$built" 2>&1 || { grep -E 'error:' "$built" | head -n 10; exit 1; }
 
 for patch in "${patches[@]}"; do # before the first object of a mutant is made
     [ -e "$(before "$patch")" ] || { run_case "$patch" || true; cp "$said" "$(before "$patch")"; }

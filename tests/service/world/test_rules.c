@@ -303,6 +303,58 @@ static void who_lost_its_lease_lands_nothing(void **state)
     follow(&s, CUT);
 }
 
+/* Stopped when its INTENT stood: when it goes on, the run has long ended as one of which nobody knows. */
+static struct bus_sub *calls;
+static unsigned called_after_end;
+
+static void on_call(void *self, struct bus_msg **msg)
+{
+    (void)self;
+    called_after_end += phase_of(world.run) == RUN_ENDED;
+    bus_answer(world.client, *msg, bytes_str("{}"), NULL, 0);
+}
+
+static void service_up(void)
+{
+    called_after_end = 0;
+    must(!failed(
+        bus_subscribe(world.client, "sluice.call." TENANT ".>", NULL, on_call, NULL, &calls)));
+}
+
+static bool drive_stopped_at_intent(void)
+{
+    if (world.stage == 0) {
+        (void)ask("submit", playing->submit);
+        while (phase_of(world.run) != RUN_LEASED)
+            must(fake_turn());
+        stop_nth();
+        next_stage();
+    }
+    bool is = run_over(world.run) && fake_now() > world.at + STOPPED_MS + 10000;
+    if (is)
+        bus_unsubscribe(&calls);
+    return is;
+}
+
+static const char *judge_called(void)
+{
+    return called_after_end ? "an order was given when the run had ended" : NULL;
+}
+
+static void under_a_lost_lease_no_order_is_given(void **state)
+{
+    static const struct scenario s = {
+        .name    = "stopped at INTENT",
+        .submit  = FLOW("", "{\"id\":\"c\",\"call\":{\"subject\":\"svc\",\"body\":{}}}"),
+        .key     = "k",
+        .prepare = service_up,
+        .drive   = drive_stopped_at_intent,
+        .judge   = judge_called};
+
+    (void)state;
+    follow_stopped_at(&s, "run: publish", "journal");
+}
+
 static bool drive_drain(void)
 {
     bool submitted = drive_submit();
@@ -580,6 +632,7 @@ int main(void)
         cmocka_unit_test(no_responders_is_not_an_answer),
         cmocka_unit_test(who_let_go_says_so),
         cmocka_unit_test(who_lost_its_lease_lands_nothing),
+        cmocka_unit_test(under_a_lost_lease_no_order_is_given),
         cmocka_unit_test(who_gives_a_run_back_says_so_first),
         cmocka_unit_test(a_timer_counts_from_its_waiting),
         cmocka_unit_test(of_two_that_were_admitted_one_gets_the_lock),
