@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "support/free_port.h"
 
 enum { READY_MS = 10000 };
 
@@ -27,19 +28,6 @@ static void give_up(const char *what)
 {
     fprintf(stderr, "bench: %s\n", what);
     _exit(1); /* the children die with us */
-}
-
-static int free_port(void)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len         = sizeof at;
-    int fd                = socket(AF_INET, SOCK_STREAM, 0);
-
-    if (fd < 0 || bind(fd, (struct sockaddr *)&at, len) != 0 ||
-        getsockname(fd, (struct sockaddr *)&at, &len) != 0)
-        give_up("no free port on loopback");
-    close(fd);
-    return ntohs(at.sin_port);
 }
 
 static pid_t spawn(const struct bench_world *w, const char *name, char *const argv[])

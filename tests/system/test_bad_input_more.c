@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "support/free_port.h"
 #include "support/system/client.h"
 #include "support/system/judge.h"
 #include "support/system/record.h"
@@ -591,18 +592,6 @@ static unsigned port_of(struct world *w, const struct proc *p)
     if (port == 0)
         world_fail(w, "%s does not say where it listens", p->name);
     return port;
-}
-
-static unsigned free_port(void)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len         = sizeof(at);
-    int fd                = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
-    close(fd);
-    return ntohs(at.sin_port);
 }
 
 static bool is_ready(unsigned port)

@@ -23,6 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "support/free_port.h"
+
 static inline uint64_t now_ms(void)
 {
     struct timespec t;
@@ -286,20 +288,6 @@ struct world {
     pid_t nats, limiters[WORLD_LIMITERS];
     int logs; /* limiters started so far */
 };
-
-static inline int free_port(void)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET};
-    socklen_t len         = sizeof(at);
-    int fd                = socket(AF_INET, SOCK_STREAM, 0);
-
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (bind(fd, (struct sockaddr *)&at, len) != 0 ||
-        getsockname(fd, (struct sockaddr *)&at, &len) != 0)
-        fail_now("find a port");
-    close(fd);
-    return ntohs(at.sin_port);
-}
 
 static inline const char *from_env(const char *name, const char *preset)
 {

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "support/free_port.h"
 #include "support/system/client.h"
 #include "support/system/proc.h"
 #include "support/system/world.h"
@@ -69,18 +70,6 @@ static unsigned port_said(struct world *w, struct proc *p, const char *line)
     unsigned port = (unsigned)atoi(strstr(text, line) + strlen(line));
     free(text);
     return port;
-}
-
-static unsigned free_port(void)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len         = sizeof(at);
-    int fd                = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
-    close(fd);
-    return ntohs(at.sin_port);
 }
 
 struct browser *browser_start(struct world *w)

@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "support/free_port.h"
 #include "support/system/client.h"
 #include "support/system/load.h"
 
@@ -60,18 +61,6 @@ void world_fail(struct world *w, const char *format, ...)
 }
 
 /* ---- nats-server ------------------------------------------------------------------------------ */
-
-static unsigned free_port(void)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len         = sizeof(at);
-    int fd                = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
-    close(fd);
-    return ntohs(at.sin_port);
-}
 
 static bool listens(unsigned port)
 {

@@ -27,6 +27,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "bus/bus.h"
+#include "support/free_port.h"
 
 #define UNUSED_OK __attribute__((unused))
 
@@ -51,19 +52,6 @@ static UNUSED_OK const char *world_server_path(void)
     const char *ci  = getenv("NATS_SERVER");
 
     return own ? own : ci ? ci : "build/deps/bin/nats-server";
-}
-
-static UNUSED_OK int world_free_port(void)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len         = sizeof(at);
-    int fd                = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    assert_true(fd >= 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
-    close(fd);
-    return ntohs(at.sin_port);
 }
 
 /* It listens when it greets. */
@@ -232,7 +220,7 @@ static UNUSED_OK struct world *world_new(void)
 
     strcpy(w->dir, "/tmp/bus-test-XXXXXX");
     assert_non_null(mkdtemp(w->dir));
-    w->port = world_free_port();
+    w->port = free_port();
     snprintf(w->url, sizeof(w->url), "nats://127.0.0.1:%d", w->port);
     assert_int_equal(uv_loop_init(&w->loop), 0);
     uv_timer_init(&w->loop, &w->tick);

@@ -31,6 +31,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "bus/bus.h"
+#include "support/free_port.h"
 #include "svc/svc.h"
 
 enum { RIG_LINES = 4000, RIG_ENV = 24, RIG_WAIT_MS = 20000 };
@@ -44,18 +45,6 @@ struct rig_nats {
     unsigned port;
     char store[64], url[64];
 };
-
-static inline unsigned rig_free_port(void)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len         = sizeof(at);
-    int fd                = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
-    close(fd);
-    return ntohs(at.sin_port);
-}
 
 static inline int rig_connect(unsigned port)
 {
@@ -81,7 +70,7 @@ static inline const char *rig_nats_program(void)
 
 static inline void rig_nats_reserve(struct rig_nats *n)
 {
-    *n = (struct rig_nats){.port = rig_free_port()};
+    *n = (struct rig_nats){.port = free_port()};
     snprintf(n->store, sizeof(n->store), "/tmp/svc-rig-XXXXXX");
     assert_non_null(mkdtemp(n->store));
     snprintf(n->url, sizeof(n->url), "nats://127.0.0.1:%u", n->port);

@@ -302,7 +302,7 @@ static void taken_port_ends_it_with_a_sentence(void **state)
 static void without_nats_it_lives_and_becomes_ready_later(void **state)
 {
     struct rig *r = *state;
-    unsigned port = rig_free_port();
+    unsigned port = free_port();
     char setting[64];
 
     snprintf(setting, sizeof(setting), "SLUICE_HTTP=127.0.0.1:%u", port);
@@ -344,7 +344,7 @@ static void lost_nats_makes_it_not_ready_until_it_is_back(void **state)
 static void part_that_is_not_ready_is_named(void **state)
 {
     struct rig *r = *state;
-    unsigned port = rig_free_port();
+    unsigned port = free_port();
     char setting[64];
 
     snprintf(setting, sizeof(setting), "SLUICE_HTTP=127.0.0.1:%u", port);
@@ -478,7 +478,7 @@ static void newer_schema_is_refused(void **state)
 static void verify_waits_for_streams_and_makes_none(void **state)
 {
     struct rig *r = *state;
-    unsigned port = rig_free_port();
+    unsigned port = free_port();
     char setting[64];
 
     snprintf(setting, sizeof(setting), "SLUICE_HTTP=127.0.0.1:%u", port);
