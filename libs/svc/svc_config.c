@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "httpd/httpd.h"
 #include "svc/svc_internal.h"
+#include "svc/svc_resource.h"
 
 #define FIELD(field) CONFIG_FIELD(struct svc_config, field)
 
@@ -32,11 +33,11 @@ const struct config_key svc_config_keys[] = {
     {"SLUICE_DRAIN", CONFIG_DURATION, FIELD(drain_ms), "25s", "1s", "1h",
      "how long the first SIGTERM may take to finish what is in hand"},
     {"SLUICE_CELL", CONFIG_STRING, FIELD(cell), "local", NULL, NULL,
-     "the name of this installation, in metrics and traces"},
+     "the name of this installation, in metrics and in `nats micro info`"},
     {"SLUICE_TENANTS", CONFIG_CHOICE, FIELD(tenants), "listed", "listed|open", NULL,
      "a tenant that nobody has configured: refused (listed) or of tier free (open)"},
     {"OTEL_RESOURCE_ATTRIBUTES", CONFIG_STRING, FIELD(otel), NULL, NULL, NULL,
-     "k=v,… added to what describes this process"},
+     "k=v,… which describe this process: the labels of the metric target_info"},
     {NULL, CONFIG_STRING, 0, NULL, NULL, NULL, NULL},
 };
 
@@ -67,6 +68,13 @@ struct err svc_config_check(const struct svc_config *config, char *why, size_t w
         str_format(why, why_size,
                    "SLUICE_CELL: \"%.100s\" is not a name of letters, digits, _ and -",
                    config->cell);
+        return no;
+    }
+    if (!svc_resource_valid(config->otel)) {
+        str_format(why, why_size,
+                   "OTEL_RESOURCE_ATTRIBUTES: \"%.100s\" is not a list; write k=v,k=v, with "
+                   "%%2C for a comma in a value",
+                   config->otel);
         return no;
     }
     return OK;

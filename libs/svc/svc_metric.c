@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "svc/svc_internal.h"
+#include "svc/svc_resource.h"
 
 /* One table that a service handed in. */
 struct table {
@@ -103,6 +104,12 @@ static void write_process(struct svc *svc, struct buf *to)
         "# HELP sluice_build_info what runs here\n# TYPE sluice_build_info gauge\n"
         "sluice_build_info{service=\"%s\",version=\"%s\",instance=\"%s\",cell=\"%s\"} 1\n",
         svc->about->name, SLUICE_VERSION, svc->instance, svc->config.cell);
+    if (svc->config.otel && *svc->config.otel) {
+        buf_str(to, "# HELP target_info what OTEL_RESOURCE_ATTRIBUTES says\n"
+                    "# TYPE target_info gauge\ntarget_info{");
+        svc_resource_labels(svc->config.otel, to);
+        buf_str(to, "} 1\n");
+    }
     write_metric(to, "ready", METRIC_GAUGE, "1 if /readyz says so",
                  !svc_health_reasons(svc, NULL));
     write_metric(to, "nats_connected", METRIC_GAUGE, "1 if NATS is reached",

@@ -283,6 +283,7 @@ static void check_says_what_is_wrong_in_one_line_and_exits_2(void **state)
     check_alone(r, "SLUICE_DRAIN=soon", 2, "SLUICE_DRAIN");
     check_alone(r, "SLUICE_REPLICAS=9", 2, "SLUICE_REPLICAS");
     check_alone(r, "SLUICE_CELL=a b", 2, "SLUICE_CELL");
+    check_alone(r, "OTEL_RESOURCE_ATTRIBUTES=region", 2, "OTEL_RESOURCE_ATTRIBUTES");
 }
 
 static void taken_port_ends_it_with_a_sentence(void **state)
@@ -366,7 +367,7 @@ static void metrics_are_prometheus_text(void **state)
 {
     struct rig *r = *state;
 
-    START(&r->a, "plain", NULL);
+    START(&r->a, "plain", "OTEL_RESOURCE_ATTRIBUTES=deployment.environment=prod");
     unsigned port = ready_port(&r->a);
 
     rig_request(&r->bus, "demo.ping", "", NULL);
@@ -380,6 +381,7 @@ static void metrics_are_prometheus_text(void **state)
     assert_has(text, "sluice_nats_connected 1\n");
     assert_has(text, "sluice_requests_total{endpoint=\"ping\"} 2\n");
     assert_has(text, "sluice_request_errors_total{endpoint=\"ping\"} 1\n");
+    assert_has(text, "\ntarget_info{deployment_environment=\"prod\"} 1\n");
     assert_has(text, "sluice_build_info{service=\"sluice-demo\"");
     assert_has(rig_get(port, "/nothing"), "HTTP/1.1 404");
 }
