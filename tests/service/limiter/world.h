@@ -92,6 +92,19 @@ static inline void nc_pub(struct nc *nc, const char *subject, const char *reply,
     nc_put(nc, "\r\n", 2);
 }
 
+/* A key's value is gone: who follows it hears so at once. */
+static inline void nc_delete_key(struct nc *nc, const char *bucket, const char *key)
+{
+    static const char MARK[] = "NATS/1.0\r\nKV-Operation: DEL\r\n\r\n";
+    char line[400];
+    size_t len = sizeof(MARK) - 1;
+    int n = snprintf(line, sizeof(line), "HPUB $KV.%s.%s %zu %zu\r\n", bucket, key, len, len);
+
+    nc_put(nc, line, (size_t)n);
+    nc_put(nc, MARK, len);
+    nc_put(nc, "\r\n", 2);
+}
+
 static inline void nc_sub(struct nc *nc, const char *subject, unsigned sid)
 {
     char line[400];
