@@ -163,12 +163,12 @@ static struct err suspicion_waited(struct bus_op *op, const struct bus_reply *re
 
 static void send_call(struct bw_run *run)
 {
-    if (run->doing.step->effect != EFFECT_UNSAFE) {
-        request(run);
-        return;
-    }
     if (bw_run_left_ms(run) == 0) {
         bw_run_drop(run, "past its step's deadline");
+        return;
+    }
+    if (run->doing.step->effect != EFFECT_UNSAFE) {
+        request(run);
         return;
     }
     if (suspect(run)) {
@@ -183,8 +183,8 @@ static void send_call(struct bw_run *run)
 static void intent_landed(struct bw_run *run)
 {
     run->doing.intent = true;
-    bw_run_stretch(run, run->doing.step->timeout_ms);
-    send_call(run);
+    if (bw_run_stretch(run, run->doing.step->timeout_ms))
+        send_call(run);
 }
 
 void bw_call_do(struct bw_run *run)

@@ -51,8 +51,8 @@ static struct entry *end_entry(struct bw_run *run, enum run_status status, const
 
 static void append_end(struct bw_run *run)
 {
-    bw_run_stretch(run, FLOW_STEP_TIMEOUT_MS);
-    bw_journal_decision(run, end_landed);
+    if (bw_run_stretch(run, FLOW_STEP_TIMEOUT_MS))
+        bw_journal_decision(run, end_landed);
 }
 
 /* A large result goes to the artifacts and END names it. */
@@ -211,7 +211,8 @@ static void publish_result(struct bw_run *run)
 
 static void next_duty(struct bw_run *run)
 {
-    bw_run_stretch(run, FLOW_STEP_TIMEOUT_MS);
+    if (!bw_run_stretch(run, FLOW_STEP_TIMEOUT_MS))
+        return;
     if (run->duties & DUTY_CLOSE_SESSION)
         bw_page_close_end(run, "end", session_done);
     else if (run->duties & DUTY_KEEP_SESSION)
@@ -283,7 +284,8 @@ void bw_end_wake(struct bw_run *run)
     const struct run_fold *f = &run->fold;
 
     run->stage = BW_ENDING;
-    bw_run_stretch(run, FLOW_STEP_TIMEOUT_MS);
+    if (!bw_run_stretch(run, FLOW_STEP_TIMEOUT_MS))
+        return;
     if (f->phase == RUN_WAITING && f->wake == run->job.ticket.wake + 1)
         (void)publish_ticket(run);
     else

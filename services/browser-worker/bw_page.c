@@ -178,6 +178,7 @@ static const char *stamp(const struct bw_run *run, char at[BW_STAMP_SIZE])
     return at;
 }
 
+/* Only what may be sent; its permit may have been long in coming, and it has its own time. */
 static void start(struct bw_run *run, enum bw_verb verb, bw_answer_fn *fn)
 {
     struct bw_doing *d          = &run->doing;
@@ -194,7 +195,7 @@ static void start(struct bw_run *run, enum bw_verb verb, bw_answer_fn *fn)
         .stamp       = opens && d->driver->stamps ? stamp(run, stamped) : NULL,
         .body        = d->body,
         .effect      = d->step ? d->step->effect : EFFECT_READ,
-        .timeout_ms  = verb == BW_CLOSE ? CLOSE_MS : call_ms(run),
+        .timeout_ms  = verb == BW_CLOSE ? CLOSE_MS : d->step->timeout_ms,
         .private_net = run->fold.plan.private_net,
         .shot_on_failure =
             run->flow &&
@@ -205,6 +206,7 @@ static void start(struct bw_run *run, enum bw_verb verb, bw_answer_fn *fn)
         .more     = ask_for_more,
         .self     = run};
 
+    (void)bw_run_stretch(run, request.timeout_ms);
     d->verb      = verb;
     run->calling = d->driver->start(&run->bw->drivers, &request, fn, run);
 }
@@ -283,7 +285,6 @@ static void send_page(struct bw_run *run)
 static void intent_landed(struct bw_run *run)
 {
     run->doing.intent = true;
-    bw_run_stretch(run, run->doing.step->timeout_ms);
     send_page(run);
 }
 
@@ -403,8 +404,8 @@ static void opened_landed(struct bw_run *run)
 {
     run->doing.opening = false;
     run->hand.adopted  = true;
-    bw_run_stretch(run, run->doing.step->timeout_ms);
-    bw_session_write(run, "active", opened_outcome);
+    if (bw_run_stretch(run, run->doing.step->timeout_ms))
+        bw_session_write(run, "active", opened_outcome);
 }
 
 static void opened(struct bw_run *run, const struct bw_answer *a)
@@ -480,7 +481,8 @@ static void opening_landed(struct bw_run *run)
     char site[PERMIT_NAME_SIZE];
 
     run->doing.opening = true;
-    bw_run_stretch(run, run->doing.step->timeout_ms);
+    if (!bw_run_stretch(run, run->doing.step->timeout_ms))
+        return;
     if (url && http_guard_host(url, site, sizeof site))
         want.site = site;
     ask(run, want, open_granted);
@@ -559,7 +561,8 @@ void bw_page_open(struct bw_run *run, const struct run_move *move)
     d->setup      = move->setup;
     d->started_ms = bus_now(run->bw->bus);
     d->scope      = run_scope(&run->fold);
-    bw_run_stretch(run, d->step->timeout_ms);
+    if (!bw_run_stretch(run, d->step->timeout_ms))
+        return;
     /* A page step opens with its own url; nothing else of it concerns the session. */
     bw_expand(run, d->step->body, d->scope, on_open_body);
 }
@@ -619,7 +622,7 @@ static void close_granted(void *self, const struct bw_permit_answer *answer)
     struct bw_run *run = self;
 
     run->asking = NULL;
-    if (answer->granted && bw_permit_fresh(&run->permit)) {
+    if (answer->granted && bw_permit_fresh(&run->permit) && may(run)) {
         start(run, BW_CLOSE, on_closed);
         return;
     }
@@ -636,8 +639,8 @@ static void close_again(struct bw_run *run)
     struct bw_permit_want want = {
         .wait_ms = PERMIT_WAIT_MS, .session = run->fold.session.id, .close = true};
 
-    bw_run_stretch(run, CLOSE_MS + PERMIT_WAIT_MS);
-    ask(run, want, close_granted);
+    if (bw_run_stretch(run, CLOSE_MS + PERMIT_WAIT_MS))
+        ask(run, want, close_granted);
 }
 
 static void close_session(struct bw_run *run, const char *why,

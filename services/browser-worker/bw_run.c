@@ -25,6 +25,11 @@ enum {
 static void run_end(struct bus_op *op, struct err e);
 static void beat_end(struct bus_op *op, struct err e);
 
+static void begin_stretch(struct bw_run *run, uint64_t timeout_ms)
+{
+    run->deadline_boot_ms = clk_boot_ms() + timeout_ms + SLACK_MS;
+}
+
 static struct bw_run *run_new(struct bw *bw, const struct job *job, const struct bus_msg *msg)
 {
     struct bw_run *run = mem_new(struct bw_run);
@@ -44,7 +49,7 @@ static struct bw_run *run_new(struct bw *bw, const struct job *job, const struct
     (void)map_put(bw->runs, run->job.ticket.run, run);
     list_push(&bw->all, &run->link);
     bw->held++;
-    bw_run_stretch(run, FLOW_STEP_TIMEOUT_MS);
+    begin_stretch(run, FLOW_STEP_TIMEOUT_MS);
     return run;
 }
 
@@ -115,9 +120,21 @@ void bw_run_ack(struct bw_run *run)
 
 /* ---- the stretch: how long others must take us for alive ------------------------------------------------- */
 
-void bw_run_stretch(struct bw_run *run, uint64_t timeout_ms)
+static void let_go(struct bw_run *run)
 {
-    run->deadline_boot_ms = clk_boot_ms() + timeout_ms + SLACK_MS;
+    if (!run->over)
+        run->bw->metrics.deadlines_total++;
+    bw_run_drop(run, "past its step's deadline");
+}
+
+bool bw_run_stretch(struct bw_run *run, uint64_t timeout_ms)
+{
+    if (!bw_run_alive(run)) {
+        let_go(run);
+        return false;
+    }
+    begin_stretch(run, timeout_ms);
+    return true;
 }
 
 uint64_t bw_run_left_ms(const struct bw_run *run)
@@ -156,8 +173,7 @@ void bw_run_beat(struct bw_run *run, uint64_t now)
     if (run->over)
         return;
     if (!bw_run_alive(run)) {
-        run->bw->metrics.deadlines_total++;
-        bw_run_drop(run, "past its step's deadline");
+        let_go(run);
         return;
     }
     if (!bus_op_parked(&run->beat))
@@ -245,8 +261,8 @@ static void leased(struct bw_run *run)
     bw->metrics.runs_leased_total++;
     log_debug("run leased", KV("run", run->job.ticket.run), KV("try", run->fold.tries),
               KV("wake", run->fold.wake));
-    bw_run_stretch(run, FLOW_STEP_TIMEOUT_MS);
-    bw_run_advance(run);
+    if (bw_run_stretch(run, FLOW_STEP_TIMEOUT_MS))
+        bw_run_advance(run);
 }
 
 static void take_lease(struct bw_run *run)
@@ -310,7 +326,7 @@ static bool known_delivery(struct bw *bw, const struct job *job, const struct bu
         return false;
     if (!bw_run_alive(run)) {
         (void)map_remove(bw->runs, job->ticket.run);
-        bw_run_drop(run, "past its step's deadline");
+        let_go(run);
         return false;
     }
     if (run->job_seq == msg->seq)
@@ -374,8 +390,8 @@ static void wait_out(struct bw_run *run, int64_t until_ms)
 {
     int64_t left = until_ms - clk_wall_ms();
 
-    bw_run_stretch(run, left > 0 ? (uint64_t)left : 0);
-    (void)bus_wait(&run->op, left > 0 ? (uint64_t)left : 0, waited);
+    if (bw_run_stretch(run, left > 0 ? (uint64_t)left : 0))
+        (void)bus_wait(&run->op, left > 0 ? (uint64_t)left : 0, waited);
 }
 
 static void do_move(struct bw_run *run, const struct run_move *move)

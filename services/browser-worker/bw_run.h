@@ -144,9 +144,10 @@ bool bw_run_holds(const struct bw *bw, const struct holds_ask *ask);
 /* Decide and do: called whenever something has landed. */
 void bw_run_advance(struct bw_run *run);
 
-/* A new stretch begins with a holder's entry: timeout_ms of the step in hand + 10 s from now. */
-void bw_run_stretch(struct bw_run *run, uint64_t timeout_ms);
-/* What is left of it, less a little; 0: over. */
+/* A new stretch begins: timeout_ms of the step in hand + 10 s from now.  False: the one before was over, and the run is
+   left alone: who was stopped past its deadline finds it here, whatever it hears first when it goes on. */
+bool bw_run_stretch(struct bw_run *run, uint64_t timeout_ms);
+/* What is left of it; 0: over. */
 uint64_t bw_run_left_ms(const struct bw_run *run);
 
 /* The wake is over and everything owed is done: ack, and forget the run. */

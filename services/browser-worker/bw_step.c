@@ -118,8 +118,8 @@ static void outcome(struct bw_run *run, enum entry_result result, bool final, bw
 
 static void stretch_and_advance(struct bw_run *run)
 {
-    bw_run_stretch(run, FLOW_STEP_TIMEOUT_MS);
-    bw_run_advance(run);
+    if (bw_run_stretch(run, FLOW_STEP_TIMEOUT_MS))
+        bw_run_advance(run);
 }
 
 /* ---- waiting without a slot ------------------------------------------------------------------------------ */
@@ -464,7 +464,8 @@ void bw_step_do(struct bw_run *run, const struct run_move *move)
     d->setup      = move->setup;
     d->started_ms = bus_now(run->bw->bus);
     d->scope      = run_scope(&run->fold);
-    bw_run_stretch(run, d->step->timeout_ms);
+    if (!bw_run_stretch(run, d->step->timeout_ms))
+        return;
     if (d->step->when && !d->setup)
         bw_expand_text(run, d->step->when, d->scope, NULL, on_when);
     else

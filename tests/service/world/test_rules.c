@@ -8,6 +8,9 @@
 
 #define OPEN "{\"id\":\"o\",\"timeout\":\"2s\",\"open\":{\"url\":\"https://shop.example\"}},"
 #define ORDER "{\"id\":\"b\",\"browse\":{\"cmd\":\"order\"}}"
+#define READ(id) \
+    "{\"id\":\"" id "\",\"timeout\":\"1s\",\"effect\":\"read\"," \
+    "\"call\":{\"subject\":\"svc\",\"body\":{}}}"
 #define ON_SIM "\"upstream\":\"sim\","
 #define SECOND(more, steps) "{\"key\":\"k2\"," more "\"flow\":{\"steps\":[" steps "]}}"
 
@@ -321,7 +324,7 @@ static void service_up(void)
         bus_subscribe(world.client, "sluice.call." TENANT ".>", NULL, on_call, NULL, &calls)));
 }
 
-static bool drive_stopped_at_intent(void)
+static bool drive_stopped_at_work(void)
 {
     if (world.stage == 0) {
         (void)ask("submit", playing->submit);
@@ -348,11 +351,54 @@ static void under_a_lost_lease_no_order_is_given(void **state)
         .submit  = FLOW("", "{\"id\":\"c\",\"call\":{\"subject\":\"svc\",\"body\":{}}}"),
         .key     = "k",
         .prepare = service_up,
-        .drive   = drive_stopped_at_intent,
+        .drive   = drive_stopped_at_work,
         .judge   = judge_called};
 
     (void)state;
     follow_stopped_at(&s, "run: publish", "journal");
+}
+
+/* Stopped between two calls for longer than a step may take, and for less than the lease: nobody has its run. */
+static unsigned sent_too_late;
+
+static void on_read(void *self, struct bus_msg **msg)
+{
+    struct run_fold f = fold_of(world.run);
+    const char *step  = bus_msg_header(*msg, "Sluice-Step");
+
+    (void)self;
+    sent_too_late += step && str_equal(step, "second") && f.leases == 1;
+    run_fold_deinit(&f);
+    bus_answer(world.client, *msg, bytes_str("{}"), NULL, 0);
+}
+
+static void readings_up(void)
+{
+    sent_too_late = 0;
+    must(!failed(
+        bus_subscribe(world.client, "sluice.call." TENANT ".>", NULL, on_read, NULL, &calls)));
+    fake_advance(5000); /* the workers know the lease by now */
+}
+
+static const char *judge_read(void)
+{
+    return sent_too_late ? "it was sent when its step's deadline was over" : NULL;
+}
+
+static void past_its_deadline_a_step_sends_nothing(void **state)
+{
+    static const struct scenario s = {.name    = "stopped between two calls",
+                                      .submit  = FLOW("", READ("first") "," READ("second")),
+                                      .key     = "k",
+                                      .prepare = readings_up,
+                                      .drive   = drive_stopped_at_work,
+                                      .judge   = judge_read,
+                                      .status  = "done"};
+
+    (void)state;
+    setenv("SLUICE_LEASE", "5m", 1); /* no heartbeat is due when it goes on */
+    follow_stopped_at(&s, "run: publish", "journal");
+    setenv("SLUICE_LEASE", "5s", 1);
 }
 
 static bool drive_drain(void)
@@ -633,6 +679,7 @@ int main(void)
         cmocka_unit_test(who_let_go_says_so),
         cmocka_unit_test(who_lost_its_lease_lands_nothing),
         cmocka_unit_test(under_a_lost_lease_no_order_is_given),
+        cmocka_unit_test(past_its_deadline_a_step_sends_nothing),
         cmocka_unit_test(who_gives_a_run_back_says_so_first),
         cmocka_unit_test(a_timer_counts_from_its_waiting),
         cmocka_unit_test(of_two_that_were_admitted_one_gets_the_lock),
