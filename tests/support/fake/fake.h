@@ -33,6 +33,9 @@ void fake_settle(void);
 /* Time goes on in steps, and whatever falls due happens. */
 void fake_advance(uint64_t ms);
 void fake_step(uint64_t ms); /* 20 at first */
+/* Steps at which nothing falls due are left out: fn says how long after its last turn whoever uses a bus wants the
+   next one (UINT64_MAX: it waits for messages only).  Without it there is a turn at every step. */
+void fake_on_time(uint64_t (*fn)(const struct bus *bus));
 
 /* ---- torture --------------------------------------------------------------------------------- */
 
@@ -59,6 +62,8 @@ extern const struct fake_hurt FAKE_HURTS[];
 
 /* Counting begins anew, and the n-th from now is hurt.  Calls of a bus that fake_spare named are not counted. */
 void fake_count(struct fake_hurt hurt);
+/* What comes from now on is not counted. */
+void fake_count_end(void);
 unsigned fake_counted(void);
 bool fake_hurt_done(void);
 /* What was hurt: "submit: publish sluice.journal.…"; "" none. */
@@ -89,6 +94,8 @@ struct fake_stored {
 bool fake_stored(const char *stream, const char *subject, size_t n, struct fake_stored *ret);
 size_t fake_stored_count(const char *stream, const char *subject);
 bool fake_has_stream(const char *stream);
+/* Another number when anything in any stream is another: what was found out about them may be kept till then. */
+uint64_t fake_changes(void);
 /* Stores without a client.  Returns the sequence. */
 uint64_t fake_store(const char *subject, struct bytes body);
 /* A stream takes no more than so many messages; 0: none at all; UINT64_MAX: as configured. */

@@ -21,6 +21,7 @@ struct bus_follower {
     struct list link;
     struct bus *bus;
     struct bus_follow want;
+    const struct fake_stream *at; /* NULL: there was none yet */
     char *stream, *filter;
     uint64_t next, seen;
     uint64_t first_until; /* what was there at first goes up to here */
@@ -32,6 +33,7 @@ struct bus_consumer {
     struct list link;
     struct bus *bus;
     struct bus_consume want;
+    const struct fake_stream *at;
     char *stream, *name;
     uint32_t room;
     uint64_t seq;
@@ -132,8 +134,11 @@ bool bus_kv_gone(const struct bus_msg *msg)
 
 void fake_begin(void)
 {
-    fake = (struct fake){
-        .now = EPOCH, .wall_base = INT64_C(1795000000000), .random = 42, .step_ms = 20};
+    fake = (struct fake){.now       = EPOCH,
+                         .wall_base = INT64_C(1795000000000),
+                         .random    = 42,
+                         .step_ms   = 20,
+                         .changes   = fake.changes + 1};
     list_init(&fake.buses);
     list_init(&fake.streams);
     list_init(&fake.events);
@@ -167,6 +172,8 @@ bool fake_frozen(const struct bus *bus)
 
 static void burst(struct bus *bus)
 {
+    if (!fake_frozen(bus))
+        bus->burst_at = fake.now;
     for (unsigned n = 0; n < bus->listener_count && !fake_frozen(bus); n++)
         if (bus->listeners[n].on_burst)
             bus->listeners[n].on_burst(bus->listeners[n].self);
@@ -213,13 +220,54 @@ void fake_settle(void)
         must(turns < TURNS_MAX); /* a chain that asks again and again without waiting */
 }
 
+void fake_on_time(uint64_t (*fn)(const struct bus *bus))
+{
+    fake.on_time = fn;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t bus_next(const struct bus *bus)
+{
+    uint64_t next = bus->connected || bus->back_at == 0 ? UINT64_MAX : bus->back_at;
+
+    if (fake_frozen(bus))
+        return earlier(next, bus->frozen_until);
+    uint64_t turn = fake.on_time(bus);
+    turn          = turn == UINT64_MAX ? turn : bus->burst_at + turn;
+    return earlier(next, earlier(fake_ops_next(bus), turn));
+}
+
+/* The step at which the next thing falls due. */
+static uint64_t next_step(void)
+{
+    if (!fake.on_time)
+        return fake.now + fake.step_ms;
+    uint64_t next = earlier(fake_server_due(), fake_events_next());
+    LIST_EACH(&fake.buses, it)
+    next = earlier(next, bus_next(LIST_OWNER(it, struct bus, link)));
+    if (next == UINT64_MAX)
+        return next;
+    uint64_t steps = next > fake.now ? (next - fake.now + fake.step_ms - 1) / fake.step_ms : 1;
+    return fake.now + steps * fake.step_ms;
+}
+
 void fake_advance(uint64_t ms)
 {
-    uint64_t end = fake.now + ms, step = fake.step_ms;
+    uint64_t end = fake.now + ms;
 
     fake_settle();
     while (fake.now < end) {
-        fake.now += end - fake.now < step ? end - fake.now : step;
+        uint64_t next = next_step();
+
+        if (next > end && fake.on_time) {
+            fake.now = end;
+            return;
+        }
+        fake.now = earlier(next, end);
         fake_server_expire();
         bursts();
         fake_settle();
@@ -549,9 +597,11 @@ static bool follow_begin(struct bus_follower *f, const struct fake_stream *s)
 
 static bool follow_on(struct bus_follower *f)
 {
-    const struct fake_stream *s = fake_stream_find(f->stream);
+    const struct fake_stream *s = f->at = f->at ? f->at : fake_stream_find(f->stream);
 
     if (!f->bus->connected || f->ended || !follow_begin(f, s))
+        return false;
+    if (f->caught_up && f->next > s->last_seq)
         return false;
     const struct fake_msg *m = fake_stream_next(s, f->filter, f->next);
     while (m && f->want.last_per_subject && m->seq <= f->first_until &&
@@ -639,10 +689,14 @@ static bool other_takes(const struct bus_consumer *mine)
 
 static bool consume_on(struct bus_consumer *c)
 {
-    struct fake_consumer *from = fake_consumer_find(fake_stream_find(c->stream), c->name);
-    struct bus_msg *msg        = NULL;
+    struct fake_consumer *from;
+    struct bus_msg *msg = NULL;
 
-    if (from && takes(c) && (from->last != c->bus->id || !other_takes(c)))
+    if (!takes(c))
+        return false;
+    c->at = c->at ? c->at : fake_stream_find(c->stream);
+    from  = fake_consumer_find(c->at, c->name);
+    if (from && (from->last != c->bus->id || !other_takes(c)))
         msg = fake_consumer_next(from);
     if (!msg)
         return false;

@@ -29,7 +29,7 @@ struct bus {
     bool connected, freeing, spared;
     uint64_t connected_at,
         back_at; /* back_at: a cut connection returns then; 0: not by itself */
-    uint64_t frozen_until;
+    uint64_t frozen_until, burst_at; /* burst_at: the last turn */
     struct list ops, subs, followers, consumers;
     struct {
         bus_state_fn *on_state;
@@ -43,6 +43,8 @@ struct bus {
 /* The world. */
 struct fake {
     uint64_t now, step_ms;
+    uint64_t (*on_time)(const struct bus *bus); /* NULL: every step counts */
+    uint64_t changes;                           /* of what is stored */
     int64_t wall_base;
     uint64_t random;
     struct list buses;
@@ -123,6 +125,8 @@ void fake_ack(const char *acks, struct bytes what, const char *reply);
 /* STREAM.… and CONSUMER.…: its JSON in *ret (mem_free). */
 struct err fake_api(const char *call, struct bytes body, char **ret);
 void fake_server_expire(void);
+uint64_t
+fake_server_due(void); /* when something expires or is given again; UINT64_MAX: never */
 void fake_server_free(void);
 
 /* ---- fake_bus: messages and routes ---------------------------------------------------------------- */
@@ -149,6 +153,8 @@ void fake_inbox(const char *subject, struct bytes body, const struct bus_header 
 void fake_post(unsigned sub, struct bus *bus, struct bus_msg *msg);
 void fake_sub_deliver(struct bus *bus, unsigned sub, struct bus_msg *msg);
 bool fake_ops_due(struct bus *bus);
+uint64_t fake_ops_next(const struct bus *bus); /* when the next one is due; UINT64_MAX: none */
+uint64_t fake_events_next(void);
 void fake_ops_lost(struct bus *bus);
 void fake_ops_end(struct bus *bus);
 

@@ -32,6 +32,11 @@ void fake_count(struct fake_hurt hurt)
     fake.hurt_what[0] = '\0';
 }
 
+void fake_count_end(void)
+{
+    fake.counting = false;
+}
+
 unsigned fake_counted(void)
 {
     return fake.counted;
@@ -866,6 +871,39 @@ bool fake_ops_due(struct bus *bus)
         it  = bus->ops.next; /* others may be gone */
     }
     return any;
+}
+
+uint64_t fake_ops_next(const struct bus *bus)
+{
+    uint64_t next = UINT64_MAX;
+
+    LIST_EACH(&bus->ops, it)
+    {
+        const struct bus_op *op = LIST_OWNER(it, struct bus_op, link);
+        bool asks               = op->state == STATE_WAITING || op->state == STATE_CALLING;
+
+        if (asks && op->until < next)
+            next = op->until;
+        if (op->deadline != 0 && op->state != STATE_ENDING && op->deadline < next)
+            next = op->deadline;
+    }
+    return next;
+}
+
+uint64_t fake_events_next(void)
+{
+    uint64_t next = UINT64_MAX;
+
+    LIST_EACH(&fake.events, it)
+    {
+        const struct event *e = LIST_OWNER(it, struct event, link);
+        bool held             = e->kind != EVENT_DO && e->bus->frozen_until > e->at;
+        uint64_t at           = held ? e->bus->frozen_until : e->at;
+
+        if (at < next)
+            next = at;
+    }
+    return next;
 }
 
 /* The connection is lost: nobody answers any more. */

@@ -163,6 +163,7 @@ struct fake_msg *fake_stream_next(const struct fake_stream *s, const char *subje
 
 static void remove_at(struct fake_stream *s, size_t at)
 {
+    fake.changes++;
     msg_free(s->msgs[at]);
     memmove(s->msgs + at, s->msgs + at + 1, (s->count - at - 1) * sizeof(*s->msgs));
     s->count--;
@@ -265,6 +266,7 @@ static uint64_t add(struct fake_stream *s, const struct bus_out *out,
         s->msgs = mem_grow(s->msgs, s->room, sizeof(*s->msgs));
     }
     s->msgs[s->count++] = m;
+    fake.changes++;
 
     size_t of_subject = 0;
     if (s->history != UINT64_MAX)
@@ -338,6 +340,34 @@ void fake_server_expire(void)
 {
     LIST_EACH(&fake.streams, it)
     expire(LIST_OWNER(it, struct fake_stream, link));
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What is due already waits for somebody who takes it, not for time. */
+uint64_t fake_server_due(void)
+{
+    uint64_t due = UINT64_MAX;
+
+    LIST_EACH(&fake.streams, it)
+    {
+        const struct fake_stream *s = LIST_OWNER(it, struct fake_stream, link);
+
+        for (size_t i = 0; i < s->count; i++)
+            if (s->msgs[i]->expires)
+                due = earlier(due, s->msgs[i]->expires);
+        LIST_EACH(&s->consumers, c)
+        LIST_EACH(&LIST_OWNER(c, struct fake_consumer, link)->leases, l)
+        {
+            const struct fake_lease *lease = LIST_OWNER(l, struct fake_lease, link);
+            if (lease->due > fake.now)
+                due = earlier(due, lease->due);
+        }
+    }
+    return due;
 }
 
 /* ---- consumers ------------------------------------------------------------------------------------ */
@@ -629,6 +659,11 @@ bool fake_stored(const char *stream, const char *subject, size_t n, struct fake_
 bool fake_has_stream(const char *stream)
 {
     return fake_stream_find(stream) != NULL;
+}
+
+uint64_t fake_changes(void)
+{
+    return fake.changes;
 }
 
 size_t fake_stored_count(const char *stream, const char *subject)
