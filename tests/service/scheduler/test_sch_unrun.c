@@ -44,6 +44,32 @@ static void run_that_was_cancelled_on_its_way_into_a_slot_that_was_taken_is_ende
     assert_int_equal(rig_jobs(), 1);
 }
 
+/* Its journal was read, and a worker took it before the answer was heard. */
+static void run_that_was_started_while_it_was_to_be_ended_goes_on(void **state)
+{
+    struct rig *r              = *state;
+    const struct entry_lease l = {.tries = 1};
+
+    rig_worker_dies(r);
+    rig_plan(r, 1, (struct entry_plan){.key = ""});
+    rig_ticket(1, STANDARD);
+    rig_pass(r, 1000);
+    fake_count((struct fake_hurt){.nth = 1, .how = FAKE_FROZEN});
+    cancels(r, 1);
+    RIG_WAIT(r, 1000, fake_hurt_done());
+    assert_non_null(strstr(fake_hurt_what(), "mend: read"));
+    fake_freeze(svc_bus(r->svc), 200);
+    rig_entry(
+        r, 1,
+        (struct entry){
+            .kind = ENTRY_LEASED, .wake = 1, .token = 7, .job = 1, .worker = "w-1", .lease = l},
+        false);
+
+    rig_pass(r, 3000);
+
+    assert_int_equal(rig_entries(1, ENTRY_END), 0);
+}
+
 /* That it was started was learned only from its journal; its deadline stands all the same. */
 static void run_that_was_started_after_all_is_closed_at_its_deadline(void **state)
 {
@@ -73,6 +99,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH(run_that_waits_is_cancelled_within_a_second),
         WITH(run_that_was_cancelled_on_its_way_into_a_slot_that_was_taken_is_ended),
+        WITH(run_that_was_started_while_it_was_to_be_ended_goes_on),
         WITH(run_that_was_started_after_all_is_closed_at_its_deadline),
     };
     return cmocka_run_group_tests_name("sch_unrun", tests, NULL, NULL);

@@ -237,6 +237,45 @@ static void no_responders_is_not_an_answer(void **state)
     follow(&s, CUT);
 }
 
+/* Nobody reaches the server for longer than the lease; who asks is back before who holds. */
+enum { OUTAGE_MS = 6000, HOLDER_OUTAGE_MS = 8500 };
+
+static bool drive_outage(void)
+{
+    static unsigned away;
+    bool submitted = world.stage > 0 || drive_submit();
+
+    if (submitted && world.stage == 0 && world.opened == 1) {
+        away = holder();
+        for (unsigned n = 0; n < WORKERS; n++)
+            fake_connect(svc_bus(world.bw_svc[n]), false);
+        next_stage();
+    }
+    if (world.stage == 1 && fake_now() >= world.at + OUTAGE_MS) {
+        fake_connect(svc_bus(world.bw_svc[1 - away]), true);
+        world.stage = 2;
+    }
+    if (world.stage == 2 && fake_now() >= world.at + HOLDER_OUTAGE_MS) {
+        fake_connect(svc_bus(world.bw_svc[away]), true);
+        next_stage();
+    }
+    return over(world.stage == 3 && run_over(world.run));
+}
+
+static void an_outage_longer_than_the_lease_takes_no_run_away(void **state)
+{
+    static const struct scenario s = {.name    = "outage",
+                                      .submit  = FLOW(ON_SIM, OPEN SET),
+                                      .key     = "k",
+                                      .prepare = slow_calls,
+                                      .drive   = drive_outage,
+                                      .judge   = judge_one_lease,
+                                      .status  = "done"};
+
+    (void)state;
+    follow(&s, CUT);
+}
+
 /* A call that nobody ever answers: past the step's deadline the worker lets go, and lives on. */
 static void dead_call(void)
 {
@@ -676,6 +715,7 @@ int main(void)
         cmocka_unit_test(whoever_is_given_an_ended_run_does_its_duties),
         cmocka_unit_test(what_is_in_hand_is_written_behind_the_mail),
         cmocka_unit_test(no_responders_is_not_an_answer),
+        cmocka_unit_test(an_outage_longer_than_the_lease_takes_no_run_away),
         cmocka_unit_test(who_let_go_says_so),
         cmocka_unit_test(who_lost_its_lease_lands_nothing),
         cmocka_unit_test(under_a_lost_lease_no_order_is_given),

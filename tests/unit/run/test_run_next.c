@@ -110,6 +110,27 @@ static void the_fence_comes_before_a_cancel(void **state)
     assert_int_equal(story_next(&s).kind, MOVE_CLOSE);
 }
 
+/* Closing a session ends no call to a service: what became of it stays unknown. */
+static void a_call_has_no_fence(void **state)
+{
+    (void)state;
+    story_end(&s);
+    story_begin(&s, "{\"upstream\":\"sim\",\"steps\":["
+                    "{\"id\":\"open\",\"open\":{\"url\":\"https://shop.example/\"}},"
+                    "{\"id\":\"pay\",\"call\":{\"subject\":\"till\",\"body\":{}},"
+                    "\"on\":{\"indeterminate\":\"look\"}},"
+                    "{\"id\":\"look\",\"effect\":\"read\",\"browse\":{\"cmd\":\"look\"}}]}");
+    story_plan(&s);
+    story_lease(&s, 7);
+    story_open(&s, "open");
+    story_outcome(&s, "open", RESULT_OK, true);
+    story_intent(&s, "pay");
+    story_lease(&s, 8);
+    struct run_move move = story_next(&s);
+    assert_step(move, MOVE_SETTLE, "pay");
+    assert_null(move.go_to);
+}
+
 static void a_lost_session_begins_again_at_its_open(void **state)
 {
     (void)state;
@@ -290,6 +311,7 @@ int main(void)
         CASE(a_foreign_intent_is_fenced_by_its_session),
         CASE(without_a_confirmed_close_no_branch_is_taken),
         CASE(the_fence_comes_before_a_cancel),
+        CASE(a_call_has_no_fence),
         CASE(a_lost_session_begins_again_at_its_open),
         CASE(behind_an_unsafe_step_it_does_not_begin_again),
         CASE(a_session_that_is_to_be_closed_is_not_waited_for),
