@@ -3,8 +3,11 @@
 #include "base/mem.h"
 
 enum {
-    LEADER_MS = 15000,
-    LOOK_MS   = 1000, /* whether it is our turn */
+    LEADER_MS   = 15000,
+    LOOK_MS     = 1000, /* whether it is our turn */
+    REST_MIN_MS = 1000,
+    PER_IDLE =
+        6, /* sweeps within the time in which a session falls idle: it is touched in time */
 };
 
 bool bw_reap_our_turn(const struct bw_reaper *r)
@@ -119,11 +122,22 @@ static void drop_all(struct bw_reaper *r)
     r->place_count = r->place_at = 0;
 }
 
+static uint64_t rest_ms(const struct bw_reaper *r)
+{
+    const struct bw_upstream *u = NULL;
+    uint64_t rest               = r->bw->config->reap_ms;
+
+    for (size_t it = 0; bw_upstream_next(r->bw->upstreams, &it, &u);)
+        if (u->session_idle_ms > 0 && u->session_idle_ms / PER_IDLE < rest)
+            rest = u->session_idle_ms / PER_IDLE;
+    return rest > REST_MIN_MS ? rest : REST_MIN_MS;
+}
+
 struct err bw_reap_rest(struct bw_reaper *r)
 {
     drop_all(r);
     r->sweeping = false;
-    r->due_at   = bus_now(r->bw->bus) + r->bw->config->reap_ms;
+    r->due_at   = bus_now(r->bw->bus) + rest_ms(r);
     svc_poke(r->bw->svc);
     return OK; /* parked */
 }
@@ -158,8 +172,9 @@ struct bw_reaper *bw_reap_new(struct bw *bw)
     struct bw_reaper *r                   = mem_new(struct bw_reaper);
     const struct svc_leader_events events = {.self = r};
 
-    r->bw     = bw;
-    r->strays = map_new();
+    r->bw      = bw;
+    r->strays  = map_new();
+    r->touched = map_new();
     bus_op_start(bw->bus, &r->op, BW_REAP_MAGIC, "reap", 0, reap_end);
     r->leader = svc_leader_new(bw->svc, "reaper", LEADER_MS, &events);
     return r;
@@ -182,5 +197,6 @@ void bw_reap_free(struct bw_reaper **slot)
     r->sweeps++;
     bw_reap_place_forget(r);
     map_free(&r->strays);
+    map_free(&r->touched);
     (void)bus_op_done(&r->op);
 }

@@ -4,8 +4,9 @@
  *
  * Kept sessions past their time are closed; records whose session the upstream no longer lists
  * are marked expired and their session permit is ended; sessions the upstream lists that a
- * record of an ended or unknown run owns are closed after a grace time.  A session that no
- * record names is closed only if its stamp leads to a journal of ours that is done with it: the
+ * record of an ended or unknown run owns are closed after a grace time.  A session that waits
+ * with its run, or for a later one, is touched before it falls idle.  A session that no record
+ * names is closed only if its stamp leads to a journal of ours that is done with it: the
  * browsers may be shared with others.
  */
 #ifndef BW_REAP_H

@@ -44,8 +44,9 @@ struct bw_reaper {
     size_t upstream_count, upstream_at;
     struct bw_reap_place *places;
     size_t place_count, place_at;
-    struct map *
-        strays; /* remote id -> since when it is seen; what a sweep does not see is forgotten */
+    /* What a sweep does not see is forgotten. */
+    struct map *strays;  /* remote id -> since when it is seen */
+    struct map *touched; /* key of a row -> when it was kept warm */
     uint64_t sweeps;
 
     /* The place in hand. */
@@ -59,7 +60,7 @@ struct bw_reaper {
     /* The session in hand: a copy, for the table goes on. */
     struct bw_table_row in_hand;
     bool is_stray; /* only the list knows it */
-    int64_t seen_ms;
+    int64_t seen_ms, touched_ms;
     struct run_fold fold;
     bool folding;
     bool is_ours;     /* a stray: the journal of its run names it */
@@ -82,11 +83,13 @@ struct err bw_reap_place_first(struct bw_reaper *r);
 /* The session in hand is done with: the next one. */
 struct err bw_reap_place_next(struct bw_reaper *r);
 void bw_reap_place_drop(struct bw_reaper *r);
+/* The session in hand was kept warm. */
+void bw_reap_place_touched(struct bw_reaper *r);
 /* What was seen by an earlier sweep only. */
 void bw_reap_place_forget(struct bw_reaper *r);
 struct err bw_reap_rest(struct bw_reaper *r);
 
-/* What is in hand: judged, looked into, closed, expired or left; then bw_reap_place_next. */
+/* What is in hand: judged, looked into, closed, expired, touched or left; then bw_reap_place_next. */
 struct err bw_reap_session_judge(struct bw_reaper *r);
 void bw_reap_session_drop(struct bw_reaper *r);
 

@@ -10,6 +10,20 @@ static bool passed(const struct bw_reap_sight *s, int64_t since_ms, uint64_t mor
     return s->now_ms > since_ms + (int64_t)(more_ms + s->grace_ms);
 }
 
+static bool is_cold(const struct bw_reap_sight *s)
+{
+    int64_t updated = s->record->updated_ms;
+    int64_t used    = s->touched_ms > updated ? s->touched_ms : updated;
+
+    return s->idle_ms > 0 && s->listed != BW_REAP_NOT_LISTED &&
+           s->now_ms >= used + (int64_t)(s->idle_ms / 3);
+}
+
+static enum bw_reap_move leave_warm(const struct bw_reap_sight *s)
+{
+    return is_cold(s) ? BW_REAP_TOUCH : BW_REAP_LEAVE;
+}
+
 /* Kept for whoever names it, until its time is over. */
 static enum bw_reap_move judge_kept(const struct bw_reap_sight *s)
 {
@@ -17,7 +31,7 @@ static enum bw_reap_move judge_kept(const struct bw_reap_sight *s)
 
     if (s->listed == BW_REAP_NOT_LISTED)
         return BW_REAP_EXPIRE;
-    return r->expires_at_ms && s->now_ms >= r->expires_at_ms ? BW_REAP_CLOSE : BW_REAP_LEAVE;
+    return r->expires_at_ms && s->now_ms >= r->expires_at_ms ? BW_REAP_CLOSE : leave_warm(s);
 }
 
 /* A run's own.  After its END the session is its end duties' for a while: closed, or kept and
@@ -26,7 +40,7 @@ static enum bw_reap_move judge_owned(const struct bw_reap_sight *s)
 {
     bool listed = s->listed != BW_REAP_NOT_LISTED;
 
-    if (listed && !passed(s, s->record->updated_ms, 0))
+    if (listed && !is_cold(s) && !passed(s, s->record->updated_ms, 0))
         return BW_REAP_LEAVE;
     if (!s->looked)
         return BW_REAP_LOOK;
@@ -37,10 +51,11 @@ static enum bw_reap_move judge_owned(const struct bw_reap_sight *s)
     case RUN_REJECTED:
         return passed(s, s->record->updated_ms, 0) ? end(s) : BW_REAP_LEAVE;
     case RUN_WAITING:
-        return listed ? BW_REAP_LEAVE : BW_REAP_EXPIRE;
+        return listed ? leave_warm(s) : BW_REAP_EXPIRE;
     case RUN_QUEUED:
-    case RUN_LEASED:
     case RUN_RELEASED:
+        return leave_warm(s);
+    case RUN_LEASED: /* its holder uses it, or will soon */
         break;
     }
     return BW_REAP_LEAVE;

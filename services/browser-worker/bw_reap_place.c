@@ -7,9 +7,9 @@
 
 enum { PERMIT_WAIT_MS = 10000 };
 
-/* Something that only a list shows. */
-struct stray {
-    int64_t since_ms;
+/* An instant that is kept for a session from sweep to sweep. */
+struct note {
+    int64_t at_ms;  /* 0: never */
     uint64_t sweep; /* the last that saw it */
 };
 
@@ -64,33 +64,54 @@ void bw_reap_place_report(struct bw_reaper *r, const struct bw_answer *a, bool c
     bw_permit_report(r->bw->permits, &r->permit, &done);
 }
 
-/* ---- what only the list knows ------------------------------------------------------------------- */
+/* ---- from sweep to sweep ------------------------------------------------------------------------ */
 
-static int64_t seen_since(struct bw_reaper *r, const char *remote_id)
+static struct note *note_of(const struct bw_reaper *r, struct map *notes, const char *key)
 {
-    struct stray *stray = map_find(r->strays, remote_id);
+    struct note *note = map_find(notes, key);
 
-    if (!stray) {
-        stray           = mem_new(struct stray);
-        stray->since_ms = clk_wall_ms();
-        (void)map_put(r->strays, remote_id, stray);
+    if (!note) {
+        note = mem_new(struct note);
+        (void)map_put(notes, key, note);
     }
-    stray->sweep = r->sweeps;
-    return stray->since_ms;
+    note->sweep = r->sweeps;
+    return note;
+}
+
+static void forget(const struct bw_reaper *r, struct map *notes)
+{
+    const char *key = NULL;
+    void *value     = NULL;
+
+    for (size_t it = 0; map_next(notes, &it, &key, &value);) {
+        struct note *note = value;
+        if (note->sweep == r->sweeps)
+            continue;
+        (void)map_remove(notes, key);
+        mem_free(&note);
+    }
 }
 
 void bw_reap_place_forget(struct bw_reaper *r)
 {
-    const char *id = NULL;
-    void *value    = NULL;
+    forget(r, r->strays);
+    forget(r, r->touched);
+}
 
-    for (size_t it = 0; map_next(r->strays, &it, &id, &value);) {
-        struct stray *stray = value;
-        if (stray->sweep == r->sweeps)
-            continue;
-        (void)map_remove(r->strays, id);
-        mem_free(&stray);
-    }
+void bw_reap_place_touched(struct bw_reaper *r)
+{
+    note_of(r, r->touched, r->in_hand.key)->at_ms = clk_wall_ms();
+}
+
+/* ---- what only the list knows ------------------------------------------------------------------- */
+
+static int64_t seen_since(struct bw_reaper *r, const char *remote_id)
+{
+    struct note *note = note_of(r, r->strays, remote_id);
+
+    if (note->at_ms == 0)
+        note->at_ms = clk_wall_ms();
+    return note->at_ms;
 }
 
 /* Is it of this upstream, and named by no record? */
@@ -166,8 +187,9 @@ static bool next_row(struct bw_reaper *r)
         const struct bw_table_row *row = bw_table_find(r->bw->table, r->keys[r->key_at++]);
         if (!row || !is_here(r, row))
             continue;
-        r->in_hand  = *row;
-        r->is_stray = false;
+        r->in_hand    = *row;
+        r->is_stray   = false;
+        r->touched_ms = note_of(r, r->touched, row->key)->at_ms;
         if (!*row->record.remote_id)
             find_by_stamp(r);
         return true;

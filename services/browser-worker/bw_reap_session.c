@@ -168,6 +168,48 @@ static struct err close_read(struct bus_op *op, const struct bus_reply *reply)
     return put_status(r, "closing", reply->seq, on_claimed);
 }
 
+/* ---- keeping it warm --------------------------------------------------------------------- */
+
+static void on_touched(void *self, const struct bw_answer *a)
+{
+    struct bw_reaper *r = self;
+
+    r->calling = NULL;
+    bw_reap_place_report(r, a, false);
+    if (a->fate == CALL_DONE)
+        bw_reap_place_touched(r);
+    else
+        log_debug("session not kept warm", KV("session", session_id(r)),
+                  KV("upstream", r->upstream.name), KV("why", a->detail));
+    if (a->session_gone)
+        (void)read_record(r, expire_read);
+    else
+        (void)bw_reap_place_next(r);
+}
+
+static void touch_granted(void *self, const struct bw_permit_answer *answer)
+{
+    struct bw_reaper *r = self;
+
+    r->asking = NULL;
+    if (answer->granted && bw_reap_our_turn(r)) {
+        bw_reap_place_call(r, BW_TOUCH, r->in_hand.record.remote_id, on_touched);
+        return;
+    }
+    bw_permit_return(r->bw->permits, &r->permit);
+    (void)bw_reap_place_next(r);
+}
+
+static struct err ask_to_touch(struct bw_reaper *r)
+{
+    const struct bw_permit_want touches = {.tenant  = r->in_hand.record.tenant,
+                                           .run     = r->in_hand.record.run,
+                                           .session = session_id(r)};
+
+    bw_reap_place_ask(r, touches, touch_granted);
+    return OK; /* parked */
+}
+
 /* ---- looking at its run ------------------------------------------------------------------ */
 
 static struct err on_journal(struct bus_op *op, const struct bus_reply *reply);
@@ -212,11 +254,11 @@ static struct err on_journal(struct bus_op *op, const struct bus_reply *reply)
     return reply->more && reply->count ? read_journal(r) : bw_reap_session_judge(r);
 }
 
-/* Most runs live, and the last entry says so. */
+/* Most runs are held, and the last entry says so. */
 static bool says_living(const struct bus_msg *last)
 {
-    static const char *const LIVING[] = {"PLAN",   "ACCEPTED", "LEASED",  "RELEASED", "OPENING",
-                                         "OPENED", "INTENT",   "OUTCOME", "SPAWNED",  NULL};
+    static const char *const LIVING[] = {"PLAN",   "ACCEPTED", "LEASED",  "OPENING", "OPENED",
+                                         "INTENT", "OUTCOME",  "SPAWNED", NULL};
     const char *kind                  = bus_msg_header(last, "Sluice-Kind");
 
     for (size_t i = 0; kind && LIVING[i]; i++)
@@ -274,18 +316,20 @@ struct err bw_reap_session_judge(struct bw_reaper *r)
 {
     uint64_t reap_ms                 = r->bw->config->reap_ms;
     const struct bw_reap_sight sight = {
-        .record   = &r->in_hand.record,
-        .listed   = listed(r),
-        .looked   = r->folding,
-        .phase    = r->folding ? r->fold.phase : RUN_ABSENT,
-        .ended_ms = r->folding ? r->fold.ended_ms : 0,
-        .keep_ms  = r->folding ? r->fold.plan.keep_session_ms : 0,
-        .is_ours  = r->is_ours,
-        .current  = r->folding && is_current(r),
-        .seen_ms  = r->seen_ms,
-        .lost_ms  = LOST_MS,
-        .now_ms   = clk_wall_ms(),
-        .grace_ms = reap_ms > GRACE_MIN_MS ? reap_ms : GRACE_MIN_MS};
+        .record     = &r->in_hand.record,
+        .listed     = listed(r),
+        .looked     = r->folding,
+        .phase      = r->folding ? r->fold.phase : RUN_ABSENT,
+        .ended_ms   = r->folding ? r->fold.ended_ms : 0,
+        .keep_ms    = r->folding ? r->fold.plan.keep_session_ms : 0,
+        .is_ours    = r->is_ours,
+        .current    = r->folding && is_current(r),
+        .seen_ms    = r->seen_ms,
+        .touched_ms = r->touched_ms,
+        .idle_ms    = r->upstream.session_idle_ms,
+        .lost_ms    = LOST_MS,
+        .now_ms     = clk_wall_ms(),
+        .grace_ms   = reap_ms > GRACE_MIN_MS ? reap_ms : GRACE_MIN_MS};
 
     switch (r->is_stray ? bw_reap_judge_stray(&sight) : bw_reap_judge(&sight)) {
     case BW_REAP_LEAVE:
@@ -296,6 +340,8 @@ struct err bw_reap_session_judge(struct bw_reaper *r)
         return read_record(r, expire_read);
     case BW_REAP_CLOSE:
         return r->is_stray ? ask_to_close(r) : read_record(r, close_read);
+    case BW_REAP_TOUCH:
+        return ask_to_touch(r);
     }
     must(!"unknown move");
     return bw_reap_place_next(r);

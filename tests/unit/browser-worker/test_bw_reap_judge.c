@@ -97,6 +97,55 @@ static void a_waiting_run_keeps_what_is_there(void **state)
     check(CASES, sizeof CASES / sizeof *CASES);
 }
 
+/* Three times within the time in which it would fall idle, whatever keeps it: but never under a holder. */
+static void what_waits_is_kept_warm(void **state)
+{
+    enum { IDLE = 3000, COLD = NOW - IDLE / 3 };
+    static const struct {
+        bool free, looked;
+        enum run_phase phase;
+        int64_t updated, touched;
+        enum bw_reap_listed listed;
+        enum bw_reap_move move;
+    } CASES[] = {
+        {true, false, 0, COLD, 0, BW_REAP_LISTED, BW_REAP_TOUCH},
+        {true, false, 0, COLD, 0, BW_REAP_UNKNOWN, BW_REAP_TOUCH},
+        {true, false, 0, COLD, 0, BW_REAP_NOT_LISTED, BW_REAP_EXPIRE},
+        {true, false, 0, COLD + 1, 0, BW_REAP_LISTED, BW_REAP_LEAVE},
+        {true, false, 0, COLD, COLD + 1, BW_REAP_LISTED, BW_REAP_LEAVE},
+        {true, false, 0, COLD - 1, COLD, BW_REAP_LISTED, BW_REAP_TOUCH},
+        {false, false, 0, COLD, 0, BW_REAP_LISTED, BW_REAP_LOOK},
+        {false, false, 0, COLD + 1, 0, BW_REAP_LISTED, BW_REAP_LEAVE},
+        {false, true, RUN_WAITING, COLD, 0, BW_REAP_LISTED, BW_REAP_TOUCH},
+        {false, true, RUN_WAITING, COLD, COLD + 1, BW_REAP_LISTED, BW_REAP_LEAVE},
+        {false, true, RUN_WAITING, COLD, 0, BW_REAP_NOT_LISTED, BW_REAP_EXPIRE},
+        {false, true, RUN_RELEASED, COLD, 0, BW_REAP_LISTED, BW_REAP_TOUCH},
+        {false, true, RUN_LEASED, COLD, 0, BW_REAP_LISTED, BW_REAP_LEAVE},
+        {false, true, RUN_ENDED, COLD, 0, BW_REAP_LISTED, BW_REAP_LEAVE},
+        {false, true, RUN_ABSENT, COLD, 0, BW_REAP_LISTED, BW_REAP_LEAVE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        const struct bw_record r         = {.status        = "active",
+                                            .remote_id     = "r1",
+                                            .free          = CASES[i].free,
+                                            .expires_at_ms = NOW + 1,
+                                            .updated_ms    = CASES[i].updated};
+        const struct bw_reap_sight sight = {.record     = &r,
+                                            .listed     = CASES[i].listed,
+                                            .looked     = CASES[i].looked,
+                                            .phase      = CASES[i].phase,
+                                            .ended_ms   = NOW,
+                                            .touched_ms = CASES[i].touched,
+                                            .idle_ms    = IDLE,
+                                            .now_ms     = NOW,
+                                            .grace_ms   = GRACE};
+        if (bw_reap_judge(&sight) != CASES[i].move)
+            fail_msg("case %zu: %d, wanted %d", i, bw_reap_judge(&sight), CASES[i].move);
+    }
+}
+
 static void after_its_run_a_session_has_a_time_of_grace(void **state)
 {
     const struct sight CASES[] = {
@@ -210,6 +259,7 @@ int main(void)
         cmocka_unit_test(what_a_living_run_holds_is_left_alone),
         cmocka_unit_test(a_young_record_is_not_even_looked_into),
         cmocka_unit_test(a_waiting_run_keeps_what_is_there),
+        cmocka_unit_test(what_waits_is_kept_warm),
         cmocka_unit_test(after_its_run_a_session_has_a_time_of_grace),
         cmocka_unit_test(an_unconfirmed_close_is_done_again),
         cmocka_unit_test(an_unanswered_open_is_gone_when_no_list_shows_it_for_long),
