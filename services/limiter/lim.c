@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "lim_admin.h"
 #include "lim_do.h"
+#include "lim_heard.h"
 #include "wire/subject.h"
 
 enum { STATE_MS = 1000, WAITING_MAX = 100000, REPLICATED_TTL_MS = 15000, SOON_MS = 50 };
@@ -76,7 +77,10 @@ static void on_ready(void *self)
 
 static void on_stored(void *self, uint64_t batch, uint64_t seq)
 {
-    lim_do_stored(SELF(struct lim, LIM_MAGIC, self), batch, seq);
+    struct lim *lim = SELF(struct lim, LIM_MAGIC, self);
+
+    lim_do_stored(lim, batch, seq);
+    lim_heard_stored(lim, batch);
 }
 
 static void on_log_lost(void *self, const char *why)
@@ -260,7 +264,7 @@ void lim_stop(struct lim *lim)
 {
     lim_admin_drop_all(lim);
     stand_down(lim);
-    lim_on_forget(lim);
+    lim_heard_forget(lim);
     svc_leader_free(&lim->leader);
     bus_follow_end(&lim->upstreams);
 }

@@ -61,7 +61,7 @@ struct lim {
 
     struct list early; /* asks that came while the log was being read */
     size_t early_count;
-    struct list heard; /* reports that came while another led, or nobody */
+    struct list heard; /* reports that the log may not have: lim_heard */
     size_t heard_count;
     struct list answers; /* wait until a batch is stored */
     struct list admins;  /* chains of lim_admin */
@@ -87,7 +87,6 @@ bool lim_mine(const struct lim *lim, const char *upstream);
 
 /* lim_on.c: what came before we could decide: now, or never. */
 void lim_on_early(struct lim *lim);
-void lim_on_forget(struct lim *lim);
 void lim_on_follow(struct lim *lim);
 
 #endif

@@ -13,6 +13,7 @@
 #include "lim_admin.h"
 #include "lim_body.h"
 #include "lim_do.h"
+#include "lim_heard.h"
 #include "wire/subject.h"
 
 #define ENDPOINT_PERMIT "permit"
@@ -22,8 +23,6 @@ enum {
     PERMIT_NAME_AT = 2,
     ADMIN_NAME_AT  = 3,
     EARLY_MAX      = 10000,
-    HEARD_MAX      = 20000,
-    HEARD_MS       = 30000, /* far more than it takes until somebody leads again */
     PATCH_MAX      = 64 << 10,
 };
 
@@ -47,6 +46,7 @@ static void on_report(struct lim *lim, struct lim_call **call, const struct lim_
 {
     lim->metrics.permits_returned++;
     lim_gate_report(lim->gate, &body->request.report, lim_time(lim));
+    lim_heard_decided(lim, &body->request.report);
     if (*call)
         lim_do_returned(lim, call, body->request.report.id);
 }
@@ -88,13 +88,6 @@ struct early {
     struct bus_msg *msg;
 };
 
-/* What a report said of its call while nobody led, perhaps. */
-struct heard {
-    struct list link;
-    struct permit_report report;
-    uint64_t at_ms;
-};
-
 static void keep_early(struct lim *lim, struct bus_msg **msg)
 {
     struct early *early = NULL;
@@ -107,39 +100,6 @@ static void keep_early(struct lim *lim, struct bus_msg **msg)
     lim->early_count++;
 }
 
-static void forget_heard(struct lim *lim)
-{
-    struct heard *h = LIST_OWNER(list_shift(&lim->heard), struct heard, link);
-
-    lim->heard_count--;
-    mem_free(&h);
-}
-
-/*
- * A report is said once.  If its leader died before it was stored, the permit would stay
- * taken for the whole lifetime of a call; so who may lead next remembers what was said of
- * late.  Said again it changes nothing; what it says of a session is left out, since that is
- * repeated until confirmed.
- */
-static void keep_heard(struct lim *lim, const struct bus_msg *msg)
-{
-    struct permit_request r = {.what = PERMIT_NOTHING};
-    uint64_t now            = svc_now(lim->svc);
-    struct heard *h         = NULL;
-
-    if (failed(wire_read_permit_request(&r, msg->body)) || r.what != PERMIT_REPORT ||
-        !r.report.id[0])
-        return;
-    h         = mem_new(struct heard);
-    h->at_ms  = now;
-    h->report = r.report;
-    list_push(&lim->heard, &h->link);
-    lim->heard_count++;
-    while (lim->heard_count > HEARD_MAX ||
-           LIST_OWNER(lim->heard.next, struct heard, link)->at_ms + HEARD_MS < now)
-        forget_heard(lim);
-}
-
 static void on_permit(void *self, struct bus_msg **msg)
 {
     struct lim *lim = SELF(struct lim, LIM_MAGIC, self);
@@ -148,33 +108,14 @@ static void on_permit(void *self, struct bus_msg **msg)
         decide(lim, msg);
         return;
     }
-    keep_heard(lim, *msg);
+    lim_heard_keep(lim, (*msg)->body);
     keep_early(lim, msg);
-}
-
-static void report_heard(struct lim *lim)
-{
-    LIST_EACH(&lim->heard, it)
-    {
-        struct permit_report *r = &LIST_OWNER(it, struct heard, link)->report;
-
-        r->session_closed = false;
-        lim_gate_report(lim->gate, r, lim_time(lim));
-    }
-}
-
-void lim_on_forget(struct lim *lim)
-{
-    while (lim->heard_count > 0)
-        forget_heard(lim);
 }
 
 void lim_on_early(struct lim *lim)
 {
-    if (lim_decides(lim)) {
-        report_heard(lim);
-        lim_on_forget(lim);
-    }
+    if (lim_decides(lim))
+        lim_heard_report(lim);
     for (struct list *it = NULL; (it = list_shift(&lim->early)) != NULL;) {
         struct early *early = LIST_OWNER(it, struct early, link);
 

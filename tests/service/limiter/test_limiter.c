@@ -283,6 +283,36 @@ static void what_was_returned_while_nobody_led_is_not_out(void **state)
     world_down();
 }
 
+/* The same when who leads has heard it and is deposed before it is stored, and leads again. */
+static void what_was_returned_and_not_stored_is_not_out(void **state)
+{
+    const struct grant_batch other = {.epoch = 999999, .at_ms = 1};
+    struct permit_report r         = {.status = 200, .call_class = CALL_OK, .name = "up"};
+    struct buf report, append;
+
+    (void)state;
+    world_up();
+    permit(0);
+    id_of(0, r.id);
+    buf_init(&report, 4096);
+    buf_init(&append, 4096);
+    wire_write_permit_report(&r, &report);
+    wire_write_grant_batch(&other, &append);
+    unsigned leader           = world.lim[0]->deciding ? 0 : 1;
+    const struct bus_out said = {.subject = "sluice.permit.up", .body = buf_bytes(&report)};
+
+    limiter_down(1 - leader);
+    (void)fake_store("sluice.grants.0", buf_bytes(&append));
+    assert_true(bus_send(world.client, &said));
+    fake_advance(2 * UP_MS);
+    assert_int_equal(world.lim[leader]->metrics.limiter_deposed, 1);
+    ask_until_answered(ASKS, "sluice.admin.upstream.up", "");
+    assert_true(says(ASKS, "\"in_flight\":{\"limit\":3,\"used\":0}"));
+    buf_deinit(&report);
+    buf_deinit(&append);
+    world_down();
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -303,6 +333,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(however_an_answer_fares_the_log_is_what_was_told),
         cmocka_unit_test(what_was_returned_while_nobody_led_is_not_out),
+        cmocka_unit_test(what_was_returned_and_not_stored_is_not_out),
     };
 
     return cmocka_run_group_tests_name("limiter", tests, setup, teardown);
