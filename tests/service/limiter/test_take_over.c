@@ -28,13 +28,6 @@ enum {
     "127.0.0.1:1\",\"rate\":{\"per_s\":400,\"burst\":40}," \
     "\"in_flight\":20,\"sessions\":6}"
 
-/* Whoever leads does so no more, dead or alive, and the next begins at once; that a term ends by itself is
-   looked at elsewhere. */
-static void end_the_term(struct nc *nc)
-{
-    nc_delete_key(nc, "sluice_leaders", "limiter-0");
-}
-
 enum phase { IDLE, ASKING, CALLING };
 
 /* Who asks for a permit, holds it for a while, and returns it; every third opens and closes sessions. */
@@ -493,7 +486,7 @@ static void wait_for_many(struct nc *nc)
     char answer[8192] = "";
 
     for (uint64_t until = now_ms() + PATIENCE_MS; now_ms() < until; usleep(50000))
-        if (nc_ask(nc, "sluice.admin.upstream.up", "", answer, sizeof(answer)) &&
+        if (nc_request(nc, "sluice.admin.upstream.up", "", 0, 500, answer, sizeof(answer)) &&
             strstr(answer, "\"in_flight\":{\"limit\":100000,\"used\":9000}") &&
             strstr(answer, "\"sessions\":{\"limit\":100000,\"used\":9000}"))
             return;

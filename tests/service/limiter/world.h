@@ -369,7 +369,7 @@ static inline void world_open(struct world *w)
     world_nats(w);
 }
 
-/* The n-th limiter (again); more: settings, NULL at the end. */
+/* The n-th limiter (again); more: settings, NULL at the end, before ours: the first of a name counts. */
 static inline void world_limiter(struct world *w, int n, const char *const *more)
 {
     char program[256], url[64], log[96];
@@ -383,9 +383,9 @@ static inline void world_limiter(struct world *w, int n, const char *const *more
     snprintf(log, sizeof(log), "%s/limiter-%d.log", w->dir, ++w->logs);
     env[count++] = url;
     env[count++] = (char *)"SLUICE_HTTP=off";
-    env[count++] = (char *)"SLUICE_LEADER_TTL=2s";
     for (; more && *more; more++)
         env[count++] = (char *)*more;
+    env[count++]   = (char *)"SLUICE_LEADER_TTL=2s";
     env[count]     = NULL;
     w->limiters[n] = spawn(program, argv, env, log);
 }
@@ -440,6 +440,13 @@ static inline int world_logged(const struct world *w, const char *text)
             fclose(f);
     }
     return count;
+}
+
+/* Whoever leads does so no more, dead or alive, and the next begins at once; that a term ends by itself
+   is looked at elsewhere. */
+static inline void end_the_term(struct nc *nc)
+{
+    nc_delete_key(nc, "sluice_leaders", "limiter-0");
 }
 
 /* Asks until somebody answers. */
