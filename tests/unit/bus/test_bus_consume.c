@@ -190,6 +190,15 @@ static void steal(struct world *w)
     bus_unsubscribe(&sub);
 }
 
+/* One who is alone has had so many, and asks for nothing more. */
+static void hire_for(struct world *w, struct worker *k, uint32_t count)
+{
+    put(w, (int)count);
+    hire(w, k, count, true, true);
+    k->room = 0;
+    assert_true(world_counts(w, &k->count, count));
+}
+
 /* Somebody else pulls one: to one who is alone that is a delivery that never came. */
 static void one_who_is_alone_notices_a_skipped_delivery(void **state)
 {
@@ -197,11 +206,7 @@ static void one_who_is_alone_notices_a_skipped_delivery(void **state)
     struct worker k;
 
     make_queue(w, "pool");
-    put(w, 2);
-    hire(w, &k, 1, true, true);
-    assert_true(world_counts(w, &k.count, 2));
-    bus_consumer_room(k.c, 0);
-    world_pass(w, 5500); /* the outstanding request is over */
+    hire_for(w, &k, 2);
     put(w, 1);
     steal(w);
     put(w, 1);
@@ -220,11 +225,7 @@ static void a_skipped_last_delivery_is_noticed_too(void **state)
     struct worker k;
 
     make_queue_of(w, "pool", 60); /* the stolen one does not come again */
-    put(w, 1);
-    hire(w, &k, 1, true, true);
-    assert_true(world_counts(w, &k.count, 1));
-    bus_consumer_room(k.c, 0);
-    world_pass(w, 5500);
+    hire_for(w, &k, 1);
     put(w, 1);
     steal(w);
     bus_consumer_room(k.c, 1);
