@@ -43,6 +43,18 @@ static void delivery_that_was_skipped_begins_a_term(void **state)
     assert_true(r->sch->term > term);
 }
 
+/* It is stopped, and has heard of nothing: another may lead by now. */
+static void leader_that_was_frozen_knows_by_its_clock_that_it_is_none(void **state)
+{
+    struct rig *r = *state;
+
+    assert_true(svc_leader_is(r->sch->leader));
+    fake_freeze(svc_bus(r->svc), 30000);
+    fake_advance(r->config.leader_ttl_ms + 1000);
+    assert_int_equal(r->sch->role, ROLE_DECIDING);
+    assert_false(svc_leader_is(r->sch->leader));
+}
+
 /* ---- the look at JOBS ------------------------------------------------------------------------- */
 
 static void says_freed(struct rig *r, unsigned slot, uint64_t seq)
@@ -82,6 +94,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH(job_on_its_way_since_an_earlier_term_is_not_counted_in_this_one),
         WITH(delivery_that_was_skipped_begins_a_term),
+        WITH(leader_that_was_frozen_knows_by_its_clock_that_it_is_none),
         WITH(look_that_takes_long_is_waited_for_at_ease),
     };
     return cmocka_run_group_tests_name("sch_term", tests, NULL, NULL);

@@ -315,6 +315,43 @@ static void who_let_go_says_so(void **state)
     follow(&s, WELL);
 }
 
+/* … and one that nobody answers for much longer. */
+enum { HANGS_MS = 200000 };
+
+static void hung_call(void)
+{
+    world.call_ms = HANGS_MS;
+}
+
+static bool drive_hung_call(void)
+{
+    bool submitted = world.stage > 0 || drive_submit();
+
+    if (submitted && world.stage == 0 && world.opened == 1) {
+        world.call_ms = 40;
+        next_stage();
+    }
+    if (world.stage == 1 && fake_now() > world.at + HANGS_MS / 2) {
+        if (!run_over(world.run))
+            complain("it waits for a call that hangs");
+        world.stage = 2;
+    }
+    return world.stage == 2 && run_over(world.run) && fake_now() > world.at + HANGS_MS;
+}
+
+static void a_call_that_hangs_keeps_its_run_no_longer_than_its_step(void **state)
+{
+    static const struct scenario s = {.name    = "hung call",
+                                      .submit  = FLOW(ON_SIM, OPEN SET),
+                                      .key     = "k",
+                                      .prepare = hung_call,
+                                      .drive   = drive_hung_call,
+                                      .status  = "done"};
+
+    (void)state;
+    follow(&s, WELL);
+}
+
 /* Cut off in the middle of a call, and back while its successor is in the middle of the same. */
 static bool drive_back_too_late(void)
 {
@@ -411,12 +448,18 @@ static void on_read(void *self, struct bus_msg **msg)
     bus_answer(world.client, *msg, bytes_str("{}"), NULL, 0);
 }
 
+/* A worker reads the lease when it begins, and beats by it from the next beat on. */
+static void lease_is_known(void)
+{
+    fake_advance(5000);
+}
+
 static void readings_up(void)
 {
     sent_too_late = 0;
     must(!failed(
         bus_subscribe(world.client, "sluice.call." TENANT ".>", NULL, on_read, NULL, &calls)));
-    fake_advance(5000); /* the workers know the lease by now */
+    lease_is_known();
 }
 
 static const char *judge_read(void)
@@ -437,6 +480,46 @@ static void past_its_deadline_a_step_sends_nothing(void **state)
     (void)state;
     setenv("SLUICE_LEASE", "5m", 1); /* no heartbeat is due when it goes on */
     follow_stopped_at(&s, "run: publish", "journal");
+    setenv("SLUICE_LEASE", "5s", 1);
+}
+
+/* Stopped before it hears that it may open: others have called since. */
+static uint64_t granted_at_open;
+
+static bool drive_stopped_at_permit(void)
+{
+    if (world.stage == 0) {
+        granted_at_open = 0;
+        (void)ask("submit", playing->submit);
+        while (phase_of(world.run) != RUN_LEASED)
+            must(fake_turn());
+        stop_nth();
+        next_stage();
+    }
+    if (world.opened == 1 && !granted_at_open)
+        granted_at_open = world.lim->metrics.permits_granted;
+    return run_over(world.run) && fake_now() > world.at + STOPPED_MS + 10000;
+}
+
+static const char *judge_stored_permit(void)
+{
+    return granted_at_open < 2 ? "a stored permit was used" : NULL;
+}
+
+static void a_stored_permit_is_given_back(void **state)
+{
+    static const struct scenario s = {
+        .name    = "stopped at a permit",
+        .submit  = FLOW(ON_SIM, "{\"id\":\"o\",\"open\":{\"url\":\"https://shop.example\"}}"),
+        .key     = "k",
+        .prepare = lease_is_known,
+        .drive   = drive_stopped_at_permit,
+        .judge   = judge_stored_permit,
+        .status  = "done"};
+
+    (void)state;
+    setenv("SLUICE_LEASE", "5m", 1); /* it is its run all the time */
+    follow_stopped_at(&s, "permit-ask: request", "permit");
     setenv("SLUICE_LEASE", "5s", 1);
 }
 
@@ -717,9 +800,11 @@ int main(void)
         cmocka_unit_test(no_responders_is_not_an_answer),
         cmocka_unit_test(an_outage_longer_than_the_lease_takes_no_run_away),
         cmocka_unit_test(who_let_go_says_so),
+        cmocka_unit_test(a_call_that_hangs_keeps_its_run_no_longer_than_its_step),
         cmocka_unit_test(who_lost_its_lease_lands_nothing),
         cmocka_unit_test(under_a_lost_lease_no_order_is_given),
         cmocka_unit_test(past_its_deadline_a_step_sends_nothing),
+        cmocka_unit_test(a_stored_permit_is_given_back),
         cmocka_unit_test(who_gives_a_run_back_says_so_first),
         cmocka_unit_test(a_timer_counts_from_its_waiting),
         cmocka_unit_test(of_two_that_were_admitted_one_gets_the_lock),
