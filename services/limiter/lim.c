@@ -196,7 +196,7 @@ uint64_t lim_tick(void *self, uint64_t now)
 
     if (!lim->log)
         return UINT64_MAX;
-    if (!lim->deciding && lim->configured && lim_log_ready(lim->log))
+    if (!lim->deciding && lim_on_configured(lim) && lim_log_ready(lim->log))
         take_over(lim);
     if (!lim->deciding)
         return UINT64_MAX;
@@ -252,6 +252,7 @@ struct lim *lim_new(struct svc *svc, const struct lim_config *config)
     list_init(&lim->heard);
     list_init(&lim->answers);
     list_init(&lim->admins);
+    lim->book = run_tenant_new();
     out.self  = lim;
     lim->gate = lim_gate_new(&settings, &out);
     show_metrics(svc, &lim->metrics, gauges, lim);
@@ -267,6 +268,7 @@ void lim_stop(struct lim *lim)
     lim_heard_forget(lim);
     svc_leader_free(&lim->leader);
     bus_follow_end(&lim->upstreams);
+    bus_follow_end(&lim->tenants);
 }
 
 void lim_free(struct lim **slot)
@@ -276,5 +278,6 @@ void lim_free(struct lim **slot)
     if (!lim)
         return;
     lim_gate_free(&lim->gate);
+    run_tenant_free(&lim->book);
     mem_free(&lim);
 }

@@ -17,6 +17,7 @@
 #include "lim_config.h"
 #include "lim_gate.h"
 #include "lim_log.h"
+#include "run/run_tenant.h"
 #include "svc/svc.h"
 #include "svc/svc_leader.h"
 #include "svc/svc_metric.h"
@@ -48,8 +49,8 @@ struct lim {
     struct lim_metrics metrics;
 
     struct lim_gate *gate;
-    struct bus_follower *upstreams;
-    bool configured; /* all upstreams that there were are read */
+    struct run_tenants *book; /* tenants as configured */
+    struct bus_follower *upstreams, *tenants;
 
     struct svc_leader *leader;
     uint64_t epoch;      /* of the leadership held; 0: none */
@@ -88,5 +89,6 @@ bool lim_mine(const struct lim *lim, const char *upstream);
 /* lim_on.c: what came before we could decide: now, or never. */
 void lim_on_early(struct lim *lim);
 void lim_on_follow(struct lim *lim);
+bool lim_on_configured(const struct lim *lim); /* all that was configured is read */
 
 #endif

@@ -21,7 +21,7 @@ struct ask {
     uint64_t came_ms;
     struct heap_node deadline;
     bool again;   /* the permit is out already, and granted anew */
-    bool foreign; /* it has keys of other entries, too */
+    bool foreign; /* what comes back at other entries may let it go, too */
 };
 
 /* ---- life -------------------------------------------------------------------------- */
@@ -70,6 +70,14 @@ struct lim_key *lim_gate_key(struct lim_gate *g, struct lim_gate_entry *e)
 static struct ask *ask_of(const struct lim_wait *w)
 {
     return (struct ask *)(uintptr_t)LIST_OWNER(w, struct ask, wait);
+}
+
+static uint64_t sessions_max(const struct lim_gate *g, const struct permit_ask *ask)
+{
+    for (size_t i = 0; i < ask->key_count; i++)
+        if (ask->keys[i].session_open)
+            return g->out.sessions_max(g->out.self, ask->tenant);
+    return 0;
 }
 
 /* Keys that no upstream has are not counted: where browsers visit has no limits in this
@@ -228,7 +236,9 @@ static struct lim_block block_at(struct lim_gate *g, struct lim_gate_entry *e,
         .key     = k,
         .held    = k->session_open && lim_grant_session(g->grants, k->name, a->ask.session),
         .again   = a->again && lim_grant_find(g->grants, a->ask.id) != NULL,
-        .waiting = others(e, a)};
+        .waiting = others(e, a),
+        .sessions_max  = k->session_open ? sessions_max(g, &a->ask) : 0,
+        .sessions_open = k->session_open ? lim_grant_sessions(g->grants, a->ask.tenant) : 0};
 
     return lim_limit_block(&limit, &ask);
 }
@@ -374,16 +384,22 @@ static void serve(struct lim_gate *g, struct lim_gate_entry *e, uint64_t now)
     wake_later(g, e, &b, now);
 }
 
+void lim_gate_tenants(struct lim_gate *g)
+{
+    void *value = NULL;
+
+    for (size_t it = 0; map_next(g->entries, &it, NULL, &value);)
+        ((struct lim_gate_entry *)value)->dirty = true;
+}
+
 void lim_gate_freed(struct lim_gate *g, const char *name)
 {
     struct lim_gate_entry *e = lim_gate_entry(g, name);
-    void *value              = NULL;
 
     if (e)
         e->dirty = true;
     if (g->foreign > 0)
-        for (size_t it = 0; map_next(g->entries, &it, NULL, &value);)
-            ((struct lim_gate_entry *)value)->dirty = true;
+        lim_gate_tenants(g);
 }
 
 /* ---- asks -------------------------------------------------------------------------- */
@@ -412,7 +428,7 @@ static struct ask *ask_new(struct lim_gate *g, const struct permit_ask *ask, voi
     a->came_ms = now;
     a->again   = lim_grant_find(g->grants, ask->id) != NULL;
     map_put(g->asks, a->ask.id, a);
-    a->foreign = counts_elsewhere(g, a);
+    a->foreign = counts_elsewhere(g, a) || sessions_max(g, ask) > 0;
     g->foreign += a->foreign;
     e->again += a->again;
     return a;

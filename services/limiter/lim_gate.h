@@ -38,6 +38,8 @@ struct lim_gate_out {
     void (*record)(void *self, const struct grant_record *r);
     void (*answer)(void *self, void *tag, const struct permit_grant *g, bool logged);
     void (*drop)(void *self, void *tag);
+    /* How many sessions a tenant may have open, over all upstreams; 0: no limit. */
+    uint64_t (*sessions_max)(void *self, const char *tenant);
     void (*changed)(void *self, const char *name,
                     bool incident); /* a mode, or an incident of it */
 };
@@ -58,6 +60,7 @@ void lim_gate_end(struct lim_gate *g);
 /* Configuration, at any time. */
 void lim_gate_configure(struct lim_gate *g, const struct run_upstream *u);
 void lim_gate_forget(struct lim_gate *g, const char *name);
+void lim_gate_tenants(struct lim_gate *g); /* sessions_max says something else now */
 const struct run_upstream *lim_gate_upstream(const struct lim_gate *g, const char *name);
 bool lim_gate_next_name(const struct lim_gate *g, size_t *it, const char **ret);
 

@@ -25,7 +25,8 @@ struct lim_gate {
     struct map *asks; /* by id */
     struct heap deadlines;
     struct lim_grants *grants;
-    size_t foreign; /* asks that wait with keys of other entries, too */
+    size_t
+        foreign; /* asks that wait for other entries, too: by their keys, or by their tenant's sessions */
     uint64_t sweep_at;
     uint64_t chance;
     bool active;

@@ -138,6 +138,16 @@ struct lim_use lim_grant_use(const struct lim_key *key, const char *tenant)
     return use ? *use : (struct lim_use){0, 0};
 }
 
+uint64_t lim_grant_sessions(const struct lim_grants *all, const char *tenant)
+{
+    struct lim_key *key = NULL;
+    uint64_t count      = 0;
+
+    for (size_t it = 0; lim_grant_key_next(all, &it, &key);)
+        count += lim_grant_use(key, tenant).sessions;
+    return count;
+}
+
 struct lim_held *lim_grant_first(const struct lim_grants *all)
 {
     struct heap_node *first = heap_first(&all->expiries);

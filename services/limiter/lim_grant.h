@@ -113,8 +113,9 @@ struct lim_held *lim_grant_find(const struct lim_grants *all, const char *id);
 struct lim_session *lim_grant_session(const struct lim_grants *all, const char *key,
                                       const char *session);
 bool lim_grant_session_next(const struct lim_grants *all, size_t *it, struct lim_session **ret);
-/* What a tenant has of a key. */
+/* What a tenant has of a key; and how many sessions of all keys. */
 struct lim_use lim_grant_use(const struct lim_key *key, const char *tenant);
+uint64_t lim_grant_sessions(const struct lim_grants *all, const char *tenant);
 
 /* The permit that is over first, and when; NULL: none is out. */
 struct lim_held *lim_grant_first(const struct lim_grants *all);

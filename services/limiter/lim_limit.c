@@ -85,7 +85,11 @@ static bool too_many_sessions(const struct lim_limit *l, const struct lim_limit_
 {
     uint32_t limit = l->config->sessions;
 
-    if (limit == 0 || a->held)
+    if (a->held)
+        return false;
+    if (a->sessions_max > 0 && a->sessions_open >= a->sessions_max)
+        return true;
+    if (limit == 0)
         return false;
     if (l->key->use.sessions >= limit)
         return true;

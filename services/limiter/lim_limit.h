@@ -33,6 +33,9 @@ struct lim_limit_ask {
     bool held;      /* its session has a permit already */
     bool again;     /* so has its call */
     size_t waiting; /* others who wait there */
+    uint64_t
+        sessions_max; /* how many the tenant may have open, over all upstreams; 0: no limit */
+    uint64_t sessions_open; /* how many it has */
 };
 
 /* What keeps it from going. */

@@ -223,9 +223,24 @@ static void on_value(void *self, struct bus_msg **msg)
 
 static void on_caught_up(void *self)
 {
-    struct lim *lim = SELF(struct lim, LIM_MAGIC, self);
+    svc_poke(SELF(struct lim, LIM_MAGIC, self)->svc);
+}
 
-    lim->configured = true;
+static void on_tenant(void *self, struct bus_msg **msg)
+{
+    struct lim *lim = SELF(struct lim, LIM_MAGIC, self);
+    const char *key = bus_kv_key(*msg);
+    struct problem why;
+
+    if (!key)
+        return;
+    if (bus_kv_gone(*msg))
+        run_tenant_remove(lim->book, key);
+    else if (failed(run_tenant_put(lim->book, key, (*msg)->body,
+                                   bus_follow_caught_up(lim->tenants), &why)))
+        log_warn("value of a tenant refused, the last good one stays", KV("key", key),
+                 KV("at", why.pointer), KV("why", why.detail));
+    lim_gate_tenants(lim->gate);
     svc_poke(lim->svc);
 }
 
@@ -255,8 +270,23 @@ void lim_on_follow(struct lim *lim)
         .self         = lim,
     };
 
-    if (failed(bus_follow(lim->bus, &follow, &lim->upstreams)))
-        svc_die(lim->svc, "cannot follow the upstreams");
+    const struct bus_follow tenants = {
+        .stream       = "KV_" BUCKET_TENANTS,
+        .filter       = "$KV." BUCKET_TENANTS ".>",
+        .on_msg       = on_tenant,
+        .on_caught_up = on_caught_up,
+        .self         = lim,
+    };
+
+    if (failed(bus_follow(lim->bus, &follow, &lim->upstreams)) ||
+        failed(bus_follow(lim->bus, &tenants, &lim->tenants)))
+        svc_die(lim->svc, "cannot follow the configuration");
+}
+
+bool lim_on_configured(const struct lim *lim)
+{
+    return lim->upstreams && bus_follow_caught_up(lim->upstreams) &&
+           bus_follow_caught_up(lim->tenants);
 }
 
 const struct svc_route lim_on[] = {

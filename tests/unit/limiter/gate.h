@@ -29,6 +29,7 @@ struct gate {
     size_t asked, answered;
     uint64_t now;
     size_t changes;
+    uint64_t sessions_max; /* of each tenant */
 };
 
 static void gate_record(void *self, const struct grant_record *r)
@@ -69,6 +70,12 @@ static void gate_changed(void *self, const char *name, bool incident)
     ((struct gate *)self)->changes++;
 }
 
+static uint64_t gate_sessions_max(void *self, const char *tenant)
+{
+    (void)tenant;
+    return ((struct gate *)self)->sessions_max;
+}
+
 static inline struct run_upstream gate_upstream(const char *name)
 {
     struct run_upstream u = {.tenant_share = 1, .timeout_ms = 60000};
@@ -84,11 +91,12 @@ static inline struct gate *gate_new(const struct run_upstream *u,
     struct gate *g                          = mem_new(struct gate);
     const struct lim_gate_settings settings = {
         .probe_ms = 60000, .ramp_ms = 10000, .window_min = 1, .waiting_max = 1000, .seed = 1};
-    const struct lim_gate_out out = {.self    = g,
-                                     .record  = gate_record,
-                                     .answer  = gate_answer,
-                                     .drop    = gate_drop,
-                                     .changed = gate_changed};
+    const struct lim_gate_out out = {.self         = g,
+                                     .record       = gate_record,
+                                     .answer       = gate_answer,
+                                     .drop         = gate_drop,
+                                     .changed      = gate_changed,
+                                     .sessions_max = gate_sessions_max};
 
     g->told = mem_array(GATE_ASKS, sizeof(*g->told));
     g->now  = now;

@@ -383,6 +383,36 @@ static void a_session_is_held_until_its_close_is_confirmed(void **state)
     gate_free(&g);
 }
 
+static void a_tenant_has_its_number_of_sessions_over_all_upstreams(void **state)
+{
+    const struct run_upstream all[3] = {gate_upstream("up"), gate_upstream("other")};
+    struct gate *g                   = gate_new(all, NULL, 0, START);
+    struct permit_ask a = session_ask(1, "s1"), b = session_ask(2, "s2"),
+                      c = session_ask(3, "s3"), d = session_ask(4, "s4");
+    const struct permit_report gone = {.session_closed = true, .name = "up", .session = "s1"};
+
+    (void)state;
+    g->sessions_max = 1;
+    str_copy(b.keys[0].name, sizeof(b.keys[0].name), "other");
+    str_copy(c.keys[0].name, sizeof(c.keys[0].name), "other");
+    str_copy(c.tenant, sizeof(c.tenant), "globex");
+    b.wait_ms = d.wait_ms = 5000;
+    assert_true(gate_ask(g, &a)->ok);
+    const struct told *tb = gate_ask(g, &b);
+    assert_false(tb->any);
+    assert_true(gate_ask(g, &c)->ok); /* another's number is another's */
+    lim_gate_report(g->gate, &gone, g->now);
+    (void)gate_tick(g, 0);
+    assert_true(tb->ok);
+    const struct told *td = gate_ask(g, &d);
+    assert_false(td->any);
+    g->sessions_max = 2;
+    lim_gate_tenants(g->gate);
+    (void)gate_tick(g, 0);
+    assert_true(td->ok);
+    gate_free(&g);
+}
+
 static void an_open_that_was_not_sent_or_was_refused_holds_nothing(void **state)
 {
     static const struct {
@@ -977,6 +1007,7 @@ int main(void)
         cmocka_unit_test(granted_anew_it_needs_a_place_like_any_other),
         cmocka_unit_test(a_waiting_ask_repeated_is_answered_once_where_it_came_last),
         cmocka_unit_test(a_session_is_held_until_its_close_is_confirmed),
+        cmocka_unit_test(a_tenant_has_its_number_of_sessions_over_all_upstreams),
         cmocka_unit_test(an_open_that_was_not_sent_or_was_refused_holds_nothing),
         cmocka_unit_test(an_unsent_open_does_not_end_what_another_permit_opens),
         cmocka_unit_test(a_silent_session_ends_after_the_end_of_its_last_permit),
