@@ -69,11 +69,14 @@ static void an_upstream_is_set(void **state)
     torture(&s);
 }
 
+THESE_CHAINS_WERE_HURT("tenant", "admin-upstream")
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tenant_is_set),
         cmocka_unit_test(an_upstream_is_set),
+        cmocka_unit_test(these_chains_were_hurt),
     };
 
     return cmocka_run_group_tests_name("admin", tests, world_setup, world_teardown);

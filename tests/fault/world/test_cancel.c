@@ -143,6 +143,8 @@ static void a_run_that_nobody_takes_expires(void **state)
     torture(&s);
 }
 
+THESE_CHAINS_WERE_HURT("get", "wait", "cancel", "mend", "permit-ask", "permit-report")
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +153,7 @@ int main(void)
         cmocka_unit_test(a_waiting_run_is_cancelled),
         cmocka_unit_test(a_leased_run_is_cancelled),
         cmocka_unit_test(a_run_that_nobody_takes_expires),
+        cmocka_unit_test(these_chains_were_hurt),
     };
 
     return cmocka_run_group_tests_name("cancel", tests, world_setup, world_teardown);

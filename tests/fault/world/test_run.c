@@ -91,6 +91,8 @@ static void a_late_clear_frees_nobody_elses_lock(void **state)
     torture(&s);
 }
 
+THESE_CHAINS_WERE_HURT("run", "beat", "admit", "lease")
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +100,7 @@ int main(void)
         cmocka_unit_test(a_run_that_sleeps_wakes),
         cmocka_unit_test(a_lock_is_given_back),
         cmocka_unit_test(a_late_clear_frees_nobody_elses_lock),
+        cmocka_unit_test(these_chains_were_hurt),
     };
 
     return cmocka_run_group_tests_name("run", tests, world_setup, world_teardown);

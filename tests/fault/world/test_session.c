@@ -68,12 +68,15 @@ static void a_kept_session_is_closed_in_time(void **state)
     torture(&s);
 }
 
+THESE_CHAINS_WERE_HURT("permit-ask", "permit-report", "grant-log", "reap", "run")
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_order_is_given_once),
         cmocka_unit_test(a_drained_worker_hands_over),
         cmocka_unit_test(a_kept_session_is_closed_in_time),
+        cmocka_unit_test(these_chains_were_hurt),
     };
 
     return cmocka_run_group_tests_name("session", tests, world_setup, world_teardown);

@@ -98,12 +98,15 @@ static void a_full_queue_refuses_and_takes_later(void **state)
     torture(&s);
 }
 
+THESE_CHAINS_WERE_HURT("submit", "admit", "run")
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_submit_without_a_key),
         cmocka_unit_test(a_repeat_meets_the_run),
         cmocka_unit_test(a_full_queue_refuses_and_takes_later),
+        cmocka_unit_test(these_chains_were_hurt),
     };
 
     return cmocka_run_group_tests_name("submit", tests, world_setup, world_teardown);

@@ -106,12 +106,15 @@ static void a_living_holder_is_asked(void **state)
     torture(&s);
 }
 
+THESE_CHAINS_WERE_HURT("run", "beat", "lease", "permit-ask", "permit-report")
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_order_of_a_dead_worker_is_not_repeated),
         cmocka_unit_test(a_living_holder_is_asked),
         cmocka_unit_test(an_unheard_worker_lands_nothing),
+        cmocka_unit_test(these_chains_were_hurt),
     };
 
     return cmocka_run_group_tests_name("takeover", tests, world_setup, world_teardown);

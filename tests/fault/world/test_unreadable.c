@@ -38,11 +38,14 @@ static void an_unreadable_ticket_is_put_aside(void **state)
     torture(&s);
 }
 
+THESE_CHAINS_WERE_HURT("unreadable", "dead")
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_unreadable_job_is_put_aside),
         cmocka_unit_test(an_unreadable_ticket_is_put_aside),
+        cmocka_unit_test(these_chains_were_hurt),
     };
 
     return cmocka_run_group_tests_name("unreadable", tests, world_setup, world_teardown);

@@ -68,6 +68,8 @@ unsigned fake_counted(void);
 bool fake_hurt_done(void);
 /* What was hurt: "submit: publish sluice.journal.…"; "" none. */
 const char *fake_hurt_what(void);
+/* Was an answer of this chain hurt in this way, in any world of this program? */
+bool fake_was_hurt(const char *chain, enum fake_how how);
 void fake_spare(struct bus *bus);
 /* The connection of one bus: breaks, or is there again. */
 void fake_connect(struct bus *bus, bool connected);

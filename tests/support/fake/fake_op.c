@@ -4,7 +4,7 @@
 #include "base/map.h"
 #include "fake_internal.h"
 
-enum { STANDING_MAX = 3, FROZEN_MS = 120000 };
+enum { STANDING_MAX = 3, FROZEN_MS = 120000, CHAINS_MAX = 64 };
 
 /* ---- the script ----------------------------------------------------------------------------------- */
 
@@ -57,6 +57,30 @@ void fake_spare(struct bus *bus)
     bus->spared = true;
 }
 
+static struct {
+    const char *chain;
+    unsigned hows; /* one bit a way */
+} hurts[CHAINS_MAX];
+
+static void note_hurt(const char *chain, enum fake_how how)
+{
+    size_t n = 0;
+
+    while (n < CHAINS_MAX && hurts[n].chain && !str_equal(hurts[n].chain, chain))
+        n++;
+    must(n < CHAINS_MAX);
+    hurts[n].chain = chain;
+    hurts[n].hows |= 1U << how;
+}
+
+bool fake_was_hurt(const char *chain, enum fake_how how)
+{
+    for (size_t n = 0; n < CHAINS_MAX && hurts[n].chain; n++)
+        if (str_equal(hurts[n].chain, chain))
+            return (hurts[n].hows & 1U << how) != 0;
+    return false;
+}
+
 /* What goes on all the time is hurt a few times, else it would be most of what there is. */
 static bool enough(const char *chain)
 {
@@ -75,6 +99,7 @@ enum fake_how fake_hurt_next(const struct bus *bus, const char *chain, const cha
     if (!fake.counting || bus->spared || enough(chain) || ++fake.counted != fake.hurt.nth)
         return FAKE_WELL;
     fake.hurt_done = true;
+    note_hurt(chain, fake.hurt.how);
     (void)str_format(fake.hurt_what, sizeof(fake.hurt_what), "%s: %s %s", chain, what, subject);
     return fake.hurt.how;
 }
