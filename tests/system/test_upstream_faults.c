@@ -60,16 +60,16 @@ static void submit(struct world *w, const struct scene *s, unsigned kind, struct
     snprintf(ret->key, sizeof(ret->key), "%s-%u", s->fault, kind);
     ret->wanted = unsafe ? s->unsafe : kind == 2 ? s->always : s->once;
     /* A read places nothing; what may be repeated says so by having no order. */
-    snprintf(body, sizeof(body),
-             "{\"flow\":{\"upstream\":\"sim\",\"steps\":["
-             "{\"id\":\"open\",\"timeout\":\"3s\",\"restart\":true,\"open\":{\"url\":\"https://"
-             "shop.example/\"}},"
-             "{\"id\":\"do\",\"effect\":\"%s\",\"timeout\":\"2s\",%s\"browse\":{\"cmd\":\"%s "
-             "sim:fault=%s%s %s%s\"}},"
-             "{\"id\":\"close\",\"close\":{}}]},\"key\":\"%s\"}",
-             EFFECTS[kind], unsafe ? "" : RETRY, ret->key, s->fault,
-             unsafe || kind == 2 ? "" : "*1", unsafe ? "sim:order=" : "",
-             unsafe ? ret->key : "", ret->key);
+    snprintf(
+        body, sizeof(body),
+        "{\"flow\":{\"upstream\":\"sim\",\"steps\":["
+        "{\"id\":\"open\",\"timeout\":\"10s\",\"restart\":true,\"open\":{\"url\":\"https://"
+        "shop.example/\"}},"
+        "{\"id\":\"do\",\"effect\":\"%s\",\"timeout\":\"3s\",%s\"browse\":{\"cmd\":\"%s "
+        "sim:fault=%s%s %s%s\"}},"
+        "{\"id\":\"close\",\"close\":{}}]},\"key\":\"%s\"}",
+        EFFECTS[kind], unsafe ? "" : RETRY, ret->key, s->fault, unsafe || kind == 2 ? "" : "*1",
+        unsafe ? "sim:order=" : "", unsafe ? ret->key : "", ret->key);
     client_submit(w->client, "acme", body, ret->id);
 }
 
@@ -93,14 +93,17 @@ static void judge_run(struct world *w, const struct record *journal,
 static void each_ends_as_written(void **state)
 {
     static struct run runs[SCENES_COUNT][KINDS];
-    struct world *w                     = upstream_world(state, "upstream_faults", 2);
-    struct upstream *sim                = upstream_start(w, "sim", NULL);
+    struct world *w                     = upstream_world_new(state, "upstream_faults");
     const struct upstream_limits limits = {.in_flight = 40, .sessions = 60};
+
+    world_env(w, "SLUICE_LEASE", "20s"); /* nobody dies here */
+    upstream_world_start(w, 2);
+    struct upstream *sim = upstream_start(w, "sim", NULL);
 
     /* Few at a time, so that there is never a row of failures without an `open` between: that would close the upstream. */
     client_put(w->client, "sluice_tenants", "acme", "{\"tier\":\"scale\",\"cap\":6}");
     upstream_put(
-        sim, "\"in_flight\":40,\"sessions\":60,\"timeout\":\"3s\",\"session_idle\":\"20s\"");
+        sim, "\"in_flight\":40,\"sessions\":60,\"timeout\":\"10s\",\"session_idle\":\"20s\"");
     for (size_t n = 0; n < SCENES_COUNT; n++)
         for (unsigned kind = 0; kind < KINDS; kind++)
             submit(w, &SCENES[n], kind, &runs[n][kind]);

@@ -18,7 +18,7 @@ static const int64_t KEPT_NS = 3000000000;
 
 static void wait_done(struct world *w, const char *run)
 {
-    WORLD_WAIT(w, 20000, client_status_is(w->client, "acme", run, "done"));
+    WORLD_WAIT(w, 30000, client_status_is(w->client, "acme", run, "done"));
 }
 
 /* The one command that holds these words. */
@@ -39,7 +39,7 @@ static void the_next_run_goes_on_in_it(void **state)
 
     upstream_put(sim, "\"rate\":{\"per_s\":20,\"burst\":4},\"sessions\":2,\"timeout\":\"5s\"");
     client_submit(w->client, "acme",
-                  "{\"keep_session\":\"6s\",\"flow\":{\"upstream\":\"sim\",\"steps\":["
+                  "{\"keep_session\":\"60s\",\"flow\":{\"upstream\":\"sim\",\"steps\":["
                   "{\"id\":\"open\",\"open\":{\"url\":\"https://shop.example/\"}},"
                   "{\"id\":\"one\",\"browse\":{\"cmd\":\"the first\"}}]}}",
                   first);
