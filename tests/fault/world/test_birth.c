@@ -23,7 +23,7 @@ static void from_nothing_a_run_ends_once(void **state)
 
 /* ---- of a scheduler ------------------------------------------------------------------------------------------ */
 
-enum { SLOW_MS = 8000, STOPPED_MS = 30000 };
+enum { SLOW_MS = 4000, STOPPED_MS = 12000 };
 
 /* A run in each state at which a term may end, and how it must end in the next one. */
 static const struct {
@@ -32,10 +32,10 @@ static const struct {
 } RUNS[] = {
     {"k", RUN("k", ON_SIM "\"lock\":\"till\",", OPEN ORDER), NULL, RUN_LEASED},
     {"over", RUN("over", "", SET), "done", RUN_ENDED},
-    {"asleep", RUN("asleep", "", "{\"id\":\"s\",\"sleep\":{\"for\":\"15s\"}}," SET), "done",
+    {"asleep", RUN("asleep", "", "{\"id\":\"s\",\"sleep\":{\"for\":\"8s\"}}," SET), "done",
      RUN_WAITING},
     {"locked", RUN("locked", "\"lock\":\"till\",", SET), "done", RUN_QUEUED},
-    {"expires", RUN("expires", "\"lock\":\"till\",\"start_within\":\"10s\",", SET), "expired",
+    {"expires", RUN("expires", "\"lock\":\"till\",\"start_within\":\"5s\",", SET), "expired",
      RUN_QUEUED},
     {"unwanted", RUN("unwanted", "\"lock\":\"till\",", SET), "cancelled", RUN_QUEUED},
 };
@@ -140,7 +140,7 @@ static void it_is_stopped(void)
 
 static bool drive_frozen_leader(void)
 {
-    return drive_successor(it_is_stopped, STOPPED_MS + 5000);
+    return drive_successor(it_is_stopped, STOPPED_MS + 3000);
 }
 
 static void a_leader_that_was_stopped_is_refused(void **state)

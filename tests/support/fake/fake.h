@@ -96,8 +96,8 @@ struct fake_stored {
 bool fake_stored(const char *stream, const char *subject, size_t n, struct fake_stored *ret);
 size_t fake_stored_count(const char *stream, const char *subject);
 bool fake_has_stream(const char *stream);
-/* Another number when anything in any stream is another: what was found out about them may be kept till then. */
-uint64_t fake_changes(void);
+/* A greater number whenever something in the stream is another: what was found out about it may be kept till then. */
+uint64_t fake_changes(const char *stream);
 /* Stores without a client.  Returns the sequence. */
 uint64_t fake_store(const char *subject, struct bytes body);
 /* A stream takes no more than so many messages; 0: none at all; UINT64_MAX: as configured. */

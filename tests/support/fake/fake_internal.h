@@ -84,7 +84,7 @@ struct fake_stream {
     char *republish; /* the destination; NULL: none */
     struct fake_msg **msgs;
     size_t count, room;
-    uint64_t last_seq;
+    uint64_t last_seq, changed;
     struct list consumers;
 };
 

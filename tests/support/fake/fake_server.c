@@ -6,20 +6,21 @@
 
 /* ---- subjects and the server's compact JSON --------------------------------------------------- */
 
+/* Asked more often than anything else here: a star and a > stand for whole tokens, so characters are all there is. */
 bool fake_match(const char *filter, const char *subject)
 {
-    for (;;) {
-        size_t f = strcspn(filter, "."), s = strcspn(subject, ".");
-
-        if (f == 1 && *filter == '>')
-            return s > 0;
-        if (!(f == 1 && *filter == '*') && (f != s || memcmp(filter, subject, f) != 0))
+    while (*filter) {
+        if (*filter == '>')
+            return *subject != '\0';
+        if (*filter == '*') {
+            while (*subject && *subject != '.')
+                subject++;
+            filter++;
+        } else if (*filter++ != *subject++) {
             return false;
-        if (!filter[f] || !subject[s])
-            return filter[f] == subject[s];
-        filter += f + 1;
-        subject += s + 1;
+        }
     }
+    return *subject == '\0';
 }
 
 static const char *member(const char *json, const char *name)
@@ -163,7 +164,7 @@ struct fake_msg *fake_stream_next(const struct fake_stream *s, const char *subje
 
 static void remove_at(struct fake_stream *s, size_t at)
 {
-    fake.changes++;
+    s->changed = ++fake.changes;
     msg_free(s->msgs[at]);
     memmove(s->msgs + at, s->msgs + at + 1, (s->count - at - 1) * sizeof(*s->msgs));
     s->count--;
@@ -266,7 +267,7 @@ static uint64_t add(struct fake_stream *s, const struct bus_out *out,
         s->msgs = mem_grow(s->msgs, s->room, sizeof(*s->msgs));
     }
     s->msgs[s->count++] = m;
-    fake.changes++;
+    s->changed          = ++fake.changes;
 
     size_t of_subject = 0;
     if (s->history != UINT64_MAX)
@@ -661,9 +662,11 @@ bool fake_has_stream(const char *stream)
     return fake_stream_find(stream) != NULL;
 }
 
-uint64_t fake_changes(void)
+uint64_t fake_changes(const char *stream)
 {
-    return fake.changes;
+    const struct fake_stream *s = fake_stream_find(stream);
+
+    return s ? s->changed : 0;
 }
 
 size_t fake_stored_count(const char *stream, const char *subject)
