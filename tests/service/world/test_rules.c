@@ -27,7 +27,7 @@ static void follow(const struct scenario *s, struct fake_hurt hurt)
 
 /* The n-th answer from now on comes to a worker that is stopped before it hears it: long enough for others to be given its
    runs, and short enough for it to go on with them. */
-enum { STOPPED_MS = 30000 };
+enum { STOPPED_MS = 30000, STOPPED_MAX = 25 };
 static unsigned nth;
 static char stopped_at[200];
 
@@ -35,18 +35,21 @@ static void stop_nth(void)
 {
     fake_count((struct fake_hurt){.nth = nth, .how = FAKE_FROZEN});
     fake_settle();
+    for (uint64_t end = fake_now() + 1000; !fake_hurt_done() && fake_now() < end;)
+        fake_advance(20);
     str_copy(stopped_at, sizeof stopped_at, fake_hurt_what());
     if (holder() < WORKERS)
         fake_freeze(svc_bus(world.bw_svc[holder()]), STOPPED_MS);
 }
 
-/* … which is this one of the first twenty. */
-static void follow_stopped_at(const struct scenario *s, const char *what, const char *of)
+/* … which is, of all such, this one. */
+static void follow_stopped_at(const struct scenario *s, const char *what, const char *of,
+                              unsigned which)
 {
-    for (nth = 1; nth <= 20; nth++) {
+    for (nth = 1; nth <= STOPPED_MAX; nth++) {
         failures = 0;
         (void)play(s, STOPPED);
-        if (strstr(stopped_at, what) && strstr(stopped_at, of)) {
+        if (strstr(stopped_at, what) && strstr(stopped_at, of) && --which == 0) {
             assert_int_equal(failures, 0);
             return;
         }
@@ -128,6 +131,51 @@ static void a_run_without_a_message_gets_one(void **state)
 
     (void)state;
     follow(&s, CUT);
+}
+
+/* Another gateway was asked the same, met the PLAN and says that it is accepted: before this one, for which the queue is
+   full, rejects it. */
+static void accepted_elsewhere(void)
+{
+    const struct entry e = {.kind = ENTRY_ACCEPTED, .worker = ""};
+    char subject[SUBJECT_SIZE];
+    struct buf body;
+
+    buf_init(&body, ENTRY_BODY_MAX);
+    must(!failed(wire_write_entry(&e, &body)));
+    (void)fake_store(subject_journal(subject, TENANT, world.run), buf_bytes(&body));
+    buf_deinit(&body);
+}
+
+static bool drive_met_elsewhere(void)
+{
+    if (world.stage == 0) {
+        fake_limit(STREAM_PENDING, 0);
+        (void)ask("submit", playing->submit);
+        while (phase_of(world.run) == RUN_ABSENT)
+            must(fake_turn());
+        accepted_elsewhere();
+        next_stage();
+    }
+    if (world.stage == 1 && ask_over(0)) {
+        if (!answered_ok(0))
+            complain("a run that another gateway accepted was refused");
+        fake_limit(STREAM_PENDING, UINT64_MAX);
+        next_stage();
+    }
+    return world.stage == 2 && run_over(world.run);
+}
+
+static void an_accepted_run_is_not_rejected(void **state)
+{
+    static const struct scenario s = {.name   = "met elsewhere",
+                                      .submit = FLOW("", SET),
+                                      .key    = "k",
+                                      .drive  = drive_met_elsewhere,
+                                      .status = "done"};
+
+    (void)state;
+    follow(&s, WELL);
 }
 
 /* END stands, and its worker is no more. */
@@ -431,7 +479,7 @@ static void under_a_lost_lease_no_order_is_given(void **state)
         .judge   = judge_called};
 
     (void)state;
-    follow_stopped_at(&s, "run: publish", "journal");
+    follow_stopped_at(&s, "run: publish", "journal", 1);
 }
 
 /* Stopped between two calls for longer than a step may take, and for less than the lease: nobody has its run. */
@@ -479,47 +527,63 @@ static void past_its_deadline_a_step_sends_nothing(void **state)
 
     (void)state;
     setenv("SLUICE_LEASE", "5m", 1); /* no heartbeat is due when it goes on */
-    follow_stopped_at(&s, "run: publish", "journal");
+    follow_stopped_at(&s, "run: publish", "journal", 1);
     setenv("SLUICE_LEASE", "5s", 1);
 }
 
-/* Stopped before it hears that it may open: others have called since. */
-static uint64_t granted_at_open;
-
-static bool drive_stopped_at_permit(void)
+/* Stopped between its INTENT and the order, with a permit in its hand: others have called since. */
+static bool drive_stopped_with_permit(void)
 {
     if (world.stage == 0) {
-        granted_at_open = 0;
         (void)ask("submit", playing->submit);
         while (phase_of(world.run) != RUN_LEASED)
             must(fake_turn());
         stop_nth();
         next_stage();
     }
-    if (world.opened == 1 && !granted_at_open)
-        granted_at_open = world.lim->metrics.permits_granted;
     return run_over(world.run) && fake_now() > world.at + STOPPED_MS + 10000;
 }
 
-static const char *judge_stored_permit(void)
+static unsigned entries(const char *run, enum entry_kind kind)
 {
-    return granted_at_open < 2 ? "a stored permit was used" : NULL;
+    struct arena *arena = arena_new();
+    char subject[SUBJECT_SIZE];
+    struct fake_stored m;
+    unsigned count = 0;
+
+    (void)subject_journal(subject, TENANT, run);
+    for (size_t i = 0; fake_stored(STREAM_JOURNAL, subject, i, &m); i++) {
+        struct entry e;
+        count += !failed(wire_read_entry(&e, m.body, arena)) && e.kind == kind;
+    }
+    arena_free(&arena);
+    return count;
 }
 
-static void a_stored_permit_is_given_back(void **state)
+/* Taken back, and announced anew with another permit. */
+static const char *judge_stored_permit(void)
+{
+    return entries(world.run, ENTRY_INTENT) < 2 ? "the order was given with a stored permit"
+                                                : NULL;
+}
+
+static void a_stored_permit_gives_no_order(void **state)
 {
     static const struct scenario s = {
-        .name    = "stopped at a permit",
-        .submit  = FLOW(ON_SIM, "{\"id\":\"o\",\"open\":{\"url\":\"https://shop.example\"}}"),
+        .name = "stopped with a permit",
+        .submit =
+            FLOW(ON_SIM, "{\"id\":\"o\",\"open\":{\"url\":\"https://shop.example\"}}," ORDER),
         .key     = "k",
         .prepare = lease_is_known,
-        .drive   = drive_stopped_at_permit,
+        .drive   = drive_stopped_with_permit,
         .judge   = judge_stored_permit,
+        .orders  = 1,
         .status  = "done"};
 
     (void)state;
     setenv("SLUICE_LEASE", "5m", 1); /* it is its run all the time */
-    follow_stopped_at(&s, "permit-ask: request", "permit");
+    /* OPENING, OPENED, OUTCOME, INTENT */
+    follow_stopped_at(&s, "run: publish", "journal", 4);
     setenv("SLUICE_LEASE", "5s", 1);
 }
 
@@ -669,7 +733,7 @@ static void a_late_clear_frees_nobody_elses_lock(void **state)
         .status  = "done"};
 
     (void)state;
-    follow_stopped_at(&s, "get", BUCKET_LOCKS);
+    follow_stopped_at(&s, "get", BUCKET_LOCKS, 1);
 }
 
 static bool named_session_is_active(void)
@@ -720,7 +784,7 @@ static void an_ended_session_is_never_taken_again(void **state)
                                       .status = "done"};
 
     (void)state;
-    follow_stopped_at(&s, "kv get", BUCKET_SESSIONS);
+    follow_stopped_at(&s, "kv get", BUCKET_SESSIONS, 1);
 }
 
 /* ---- settings ------------------------------------------------------------------------------------------------ */
@@ -795,6 +859,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_without_a_message_gets_one),
+        cmocka_unit_test(an_accepted_run_is_not_rejected),
         cmocka_unit_test(whoever_is_given_an_ended_run_does_its_duties),
         cmocka_unit_test(what_is_in_hand_is_written_behind_the_mail),
         cmocka_unit_test(no_responders_is_not_an_answer),
@@ -804,7 +869,7 @@ int main(void)
         cmocka_unit_test(who_lost_its_lease_lands_nothing),
         cmocka_unit_test(under_a_lost_lease_no_order_is_given),
         cmocka_unit_test(past_its_deadline_a_step_sends_nothing),
-        cmocka_unit_test(a_stored_permit_is_given_back),
+        cmocka_unit_test(a_stored_permit_gives_no_order),
         cmocka_unit_test(who_gives_a_run_back_says_so_first),
         cmocka_unit_test(a_timer_counts_from_its_waiting),
         cmocka_unit_test(of_two_that_were_admitted_one_gets_the_lock),
