@@ -6,24 +6,25 @@
 # (lane_word), those of run may be (flow_read in run_flow.c).
 . "$(dirname "$0")/lib.bash"
 
-# "folder file symbol" of each exported name, of objects whose source still exists
+# "file symbol" of each exported name, of objects whose source still exists
 symbols() {
-    local object source
+    local file name
     find "${BUILD_DIR:?run me by ctest, or set BUILD_DIR=build/debug}/libs" "$BUILD_DIR/services" -name '*.c.o' 2>/dev/null |
-        while read -r object; do
-            source=$(sed -E "s|^$BUILD_DIR/||; s|CMakeFiles/[^/]*\.dir/||; s|\.o\$||" <<<"$object")
-            [ -e "$source" ] || continue
-            case $source in */main.c | *_compat.c) continue ;; esac
-            nm -g --defined-only "$object" | awk -v f="$source" '$2 ~ /[TDBRVWC]/ && $3 !~ /^__/ { print f, $3 }'
-        done | sort -u
+        xargs -r nm -gA --defined-only |
+        sed -nE "s|^$BUILD_DIR/||; s|CMakeFiles/[^/]*\.dir/||; s|\.o:[0-9a-f]+ [TDBRVWC] | |p" | sort -u |
+        while read -r file name; do
+            case $file in */main.c | *_compat.c) continue ;; esac
+            case $name in __*) continue ;; esac
+            [ ! -e "$file" ] || echo "$file $name"
+        done
 }
 
-# The most specific file of this folder that NAME could belong to: longest_stem FOLDER NAME
-longest_stem() {
-    local name=$2
-    while [ -n "$name" ]; do
-        if [ -e "$1/$name.c" ] || [ -e "$1/$name.h" ]; then echo "$name"; return; fi
-        case $name in *_*) name=${name%_*} ;; *) return ;; esac
+# The most specific file of this folder that NAME could belong to, into stem: find_stem FOLDER NAME
+find_stem() {
+    stem=$2
+    while [ -n "$stem" ]; do
+        if [ -e "$1/$stem.c" ] || [ -e "$1/$stem.h" ]; then return; fi
+        case $stem in *_*) stem=${stem%_*} ;; *) stem='' ;; esac
     done
 }
 
@@ -34,10 +35,9 @@ all=$(symbols || true)
 
 found=$(while read -r file name; do
     [ -n "$file" ] || continue
-    folder=$(dirname "$file")
-    room=$(basename "$folder")
-    own=$(basename "$file" .c)
-    stem=$(longest_stem "$folder" "$name")
+    folder=${file%/*} room=${file%/*} own=${file##*/}
+    room=${room##*/} own=${own%.c}
+    find_stem "$folder" "$name"
     [ "$stem" != "$own" ] || continue
     if [ "$folder" = libs/base ]; then
         case $name in die | must | failed | take) continue ;; esac
