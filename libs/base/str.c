@@ -294,11 +294,14 @@ static bool read_with_unit(const char *s, const struct unit *units, uint64_t *re
     return false;
 }
 
+/* Ten thousand years. What is longer is nobody's wish, and would overflow where it is added to a time. */
+static const uint64_t DURATION_MAX_MS = UINT64_C(3652500) * 86400000;
+
 struct err str_duration_ms(const char *s, uint64_t *ret)
 {
     uint64_t ms = 0;
 
-    if (!read_with_unit(s, DURATIONS, &ms))
+    if (!read_with_unit(s, DURATIONS, &ms) || ms > DURATION_MAX_MS)
         return err_of(ERR_REJECT, "read a duration");
     *ret = ms;
     return OK;

@@ -42,7 +42,8 @@ bool str_token(const char *subject, unsigned n, char *ret, size_t size);
 MUST_USE struct err str_u64(const char *s, uint64_t *ret);
 MUST_USE struct err str_double(const char *s, double *ret);
 
-/* "90s" "5m" "24h" "250ms" "7d"; no sign, no blanks, no fractions.  REJECT else. */
+/* "90s" "5m" "24h" "250ms" "7d"; no sign, no blanks, no fractions, at most 10,000 years: a few of them and a time
+   can be added.  REJECT else. */
 MUST_USE struct err str_duration_ms(const char *s, uint64_t *ret);
 /* What was meant by a text that is no duration ("5 min" -> "5m"): a number and a unit that begins like one; false: no idea. */
 bool str_duration_guess(const char *s, char *ret, size_t size);
