@@ -44,8 +44,8 @@ static struct err state_read(struct bus_op *op, const struct bus_reply *reply)
                     r->chain.request.tenant);
         return err_of(ERR_ABSENT, "read run");
     }
-    if (!r->waits || f->phase == RUN_ENDED)
-        return bus_op_done(op);
+    if (!r->waits || r->wait_ms == 0 || f->phase == RUN_ENDED)
+        return bus_op_done(op); /* a deadline of 0 would be none */
     if (!r->known)
         bus_op_deadline(op, r->wait_ms);
     r->known = true;

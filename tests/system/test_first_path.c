@@ -227,6 +227,12 @@ static void wait_answers_at_the_end_of_the_run_or_of_the_time(void **state)
     WORLD_MUST(w, b.ms >= 300 && b.ms < 3000);
     answer_deinit(&b);
 
+    /* A time that is over at once is answered at once, too. */
+    snprintf(body, sizeof(body), "{\"run_id\":\"%s\",\"timeout\":\"0s\"}", run);
+    b = client_ask(w->client, "sluice.api.wait.acme", body, strlen(body), 10000);
+    assert_string_equal(answer_text(&b, "status"), "waiting");
+    answer_deinit(&b);
+
     snprintf(body, sizeof(body), "{\"run_id\":\"%s\",\"reason\":\"enough\"}", run);
     struct answer c = client_ask_text(w->client, "sluice.api.cancel.acme", body);
     WORLD_MUST(w, json_is_true(json_object_get(c.json, "accepted")));
