@@ -100,6 +100,14 @@ static struct err text(struct reader *r, const char *field, const char *other, c
     return OK;
 }
 
+/* Where a text was said: under its own name or the essay's. */
+static const char *place_of(struct reader *r, const char *own, const char *other)
+{
+    return !json_str(json_get(r->request, own + 1)) && json_str(json_get(r->request, other + 1))
+               ? other
+               : own;
+}
+
 static struct err name(struct reader *r, const char *field, const char *other, const char **ret)
 {
     char pointer[96];
@@ -155,8 +163,8 @@ static struct err read_key(struct reader *r)
     struct err e         = text(r, "key", "job_id", &p->key);
 
     if (!failed(e) && strlen(p->key) > KEY_MAX)
-        return refuse(r, PROBLEM_INVALID_REQUEST, "/key", "a key has at most %d bytes",
-                      KEY_MAX);
+        return refuse(r, PROBLEM_INVALID_REQUEST, place_of(r, "/key", "/job_id"),
+                      "a key has at most %d bytes", KEY_MAX);
     return e;
 }
 
@@ -203,7 +211,7 @@ static struct err read_names(struct reader *r)
     if (!*p->pool)
         p->pool = "default";
     if (*p->session && (p->session[0] != 's' || !id_valid(p->session + 1)))
-        return refuse(r, PROBLEM_INVALID_REQUEST, "/session",
+        return refuse(r, PROBLEM_INVALID_REQUEST, place_of(r, "/session", "/session_id"),
                       "\"%.40s\" is not a session: s and 26 characters", p->session);
     return OK;
 }
@@ -273,11 +281,11 @@ static struct err read_lane(struct reader *r)
                      : r->flow->lane != LANE_NONE ? r->flow->lane
                                                   : LANE_STANDARD;
     if (lane == LANE_NONE)
-        return refuse(r, PROBLEM_INVALID_REQUEST, "/lane",
+        return refuse(r, PROBLEM_INVALID_REQUEST, place_of(r, "/lane", "/priority"),
                       "\"%.40s\" is no lane; write realtime, standard or bulk", word);
     if (!r->rule->lanes[lane])
-        return refuse(r, PROBLEM_LANE_NOT_ALLOWED, "/lane", "tenant %s may not use lane %s",
-                      r->tenant, lane_word(lane));
+        return refuse(r, PROBLEM_LANE_NOT_ALLOWED, place_of(r, "/lane", "/priority"),
+                      "tenant %s may not use lane %s", r->tenant, lane_word(lane));
     r->out->lane      = lane;
     r->out->plan.lane = lane_word(lane);
     return OK;
@@ -430,13 +438,36 @@ static struct err check_begin(struct reader *r)
 static void set_defaults(struct reader *r)
 {
     struct entry_plan *p = &r->out->plan;
+    uint64_t half        = svc_config(r->gw->svc)->retention_ms / 2;
 
     if (!p->timeout_ms)
-        p->timeout_ms = r->flow->timeout_ms ? r->flow->timeout_ms : FLOW_RUN_TIMEOUT_MS;
+        p->timeout_ms = r->flow->timeout_ms;
+    if (!p->timeout_ms)
+        p->timeout_ms = half < FLOW_RUN_TIMEOUT_MS ? half : FLOW_RUN_TIMEOUT_MS;
     if (!p->keep_session_ms)
         p->keep_session_ms = r->flow->keep_session_ms;
     p->private_net =
         r->rule->private_net || str_equal(r->tenant, "dev"); /* dev may reach loopback */
+}
+
+/* A journal is kept for the retention: a run that may live longer would vanish without an end. */
+static struct err check_times(struct reader *r)
+{
+    const struct entry_plan *p = &r->out->plan;
+    uint64_t kept              = svc_config(r->gw->svc)->retention_ms;
+    char text[24];
+
+    if (p->not_before_ms + p->timeout_ms < kept)
+        return OK;
+    (void)str_duration_text(kept, text, sizeof text);
+    if (p->timeout_ms < kept)
+        return refuse(r, PROBLEM_INVALID_REQUEST, "/not_before",
+                      "with its timeout the run would end after %s (SLUICE_RETENTION)", text);
+    if (json_str(json_get(r->request, "timeout")))
+        return refuse(r, PROBLEM_INVALID_REQUEST, "/timeout",
+                      "a run is forgotten after %s (SLUICE_RETENTION): write less", text);
+    return refuse(r, PROBLEM_INVALID_FLOW, "/flow/timeout",
+                  "a run is forgotten after %s (SLUICE_RETENTION): write less", text);
 }
 
 /* A new trace for the run; the request's own is taken by the caller. */
@@ -475,7 +506,9 @@ static struct err read_all(struct reader *r)
     if (failed(e))
         return e;
     set_defaults(r);
-    e = check_upstream(r);
+    e = check_times(r);
+    if (!failed(e))
+        e = check_upstream(r);
     return failed(e) ? e : check_begin(r);
 }
 
