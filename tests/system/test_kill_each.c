@@ -12,7 +12,7 @@
 #include "support/system/load.h"
 #include "support/system/world.h"
 
-enum { RUNS = 1400, DOSES = 5 };
+enum { RUNS = 1000, DOSES = 5 };
 
 static const char *const TENANTS[] = {"acme", "globex", "initech", NULL};
 
@@ -20,7 +20,7 @@ static const char *const TENANTS[] = {"acme", "globex", "initech", NULL};
 static const struct load_spec MANY = {
     .tenants = TENANTS,
     .runs    = RUNS,
-    .per_s   = 350,
+    .per_s   = 250,
     .body = "\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{\"n\":@N}},{\"id\":\"nap\",\"sleep\":{"
             "\"for\":\"30ms\"}},"
             "{\"id\":\"b\",\"set\":{\"m\":1}},{\"id\":\"z\",\"end\":{\"status\":\"done\"}}]}",
@@ -39,12 +39,15 @@ static void each_run_ends_once(void **state, const char *name, const char *victi
         if (strncmp(w->procs[i]->name, victim, strlen(victim)) == 0)
             p = w->procs[i];
     struct load *load = load_start(w, &MANY);
+    int64_t ended     = 0;
 
     for (unsigned dose = 1; dose <= DOSES; dose++) {
-        /* In mid-load, and in the middle of something. */
+        /* In mid-load, in the middle of something, and since the last kill it has got on. */
         WORLD_WAIT(w, 60000,
                    load_answered(load) >= dose * RUNS / (DOSES + 2) &&
+                       client_count(w->client, "SLUICE_RESULTS") > ended &&
                        client_count(w->client, "SLUICE_JOBS") > 0);
+        ended = client_count(w->client, "SLUICE_RESULTS");
         proc_kill(p);
         world_restart(w, p);
     }

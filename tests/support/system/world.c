@@ -29,7 +29,7 @@ const char *__asan_default_options(void)
     return "detect_leaks=0";
 }
 
-enum { READY_MS = 15000, END_MS = 30000, TAIL = 2500 };
+enum { READY_MS = 60000, END_MS = 30000, TAIL = 2500 };
 
 /* ---- failing ------------------------------------------------------------------------------- */
 
