@@ -37,7 +37,7 @@
 #include "wire/wire_entry.h"
 #include "wire/wire_stream.h"
 
-enum { ASKS_MAX = 16, SESSIONS_MAX = 16, WORKERS = 2, UP_MS = 4000 };
+enum { ASKS_MAX = 16, SESSIONS_MAX = 16, WORKERS = 2, UP_MS = 4000, KNOWN_MS = 1500 };
 
 /* A ticket whose delivery or ack was lost is given again after ten minutes. */
 enum {
@@ -46,6 +46,7 @@ enum {
     OVER_MS   = 1300000,
     CLIENT_MS = 15000,
     REAPED_MS = 900000,
+    LATE_MS   = 8000,  /* longer than anybody waits for an answer of the bus */
     BRIEF_MS  = 60000, /* till an op ends that has nothing to wait for */
     IDLE_MS   = 600000
 };
@@ -425,7 +426,7 @@ static void world_up(bool birth)
         "{\"driver\":\"agent\",\"profile\":\"multion\",\"url\":\"https://sim.example/"
         "v1\",\"rate\":{\"per_s\":100,"
         "\"burst\":100},\"in_flight\":10,\"sessions\":5,\"session_idle\":\"10m\"}");
-    fake_advance(UP_MS);
+    fake_advance(KNOWN_MS);
 }
 
 static void world_down(void)
@@ -729,6 +730,16 @@ static void judge_now(void)
         complain("its message was acked before its result was stored");
 }
 
+/* What was late lands, who was stopped goes on; nobody minds. */
+static void let_it_land(enum fake_how how)
+{
+    bool late = how != FAKE_WELL && how != FAKE_REFUSED && how != FAKE_TWICE;
+
+    while (fake_any_frozen())
+        fake_advance(1000);
+    fake_advance(late ? LATE_MS : 2000);
+}
+
 /* One play.  Returns how many answers there were. */
 static unsigned play(const struct scenario *s, struct fake_hurt hurt)
 {
@@ -758,9 +769,8 @@ static unsigned play(const struct scenario *s, struct fake_hurt hurt)
     if (!over)
         complain("it is not over in time");
     fake_count_end();
-    /* What was late lands, who was stopped goes on; nobody minds. */
     fake_step(COARSE_MS);
-    fake_advance(hurt.how == FAKE_WELL ? 2000 : hurt.how == FAKE_FROZEN ? 150000 : 12000);
+    let_it_land(hurt.how);
     for (unsigned i = 0; i < REAPED_MS / 10000 && any_open(); i++)
         fake_advance(10000); /* who opened it was lost: the reaper finds it */
     if (s->key)

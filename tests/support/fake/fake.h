@@ -76,6 +76,7 @@ void fake_connect(struct bus *bus, bool connected);
 
 /* The process of this bus is stopped: it hears nothing and its time goes on. */
 void fake_freeze(struct bus *bus, uint64_t ms);
+bool fake_any_frozen(void);
 /* What is out of a consumer is given again, to another if there is one. */
 void fake_redeliver(const char *stream, const char *consumer);
 

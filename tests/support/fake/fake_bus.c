@@ -170,6 +170,14 @@ bool fake_frozen(const struct bus *bus)
     return bus->frozen_until > fake.now;
 }
 
+bool fake_any_frozen(void)
+{
+    LIST_EACH(&fake.buses, it)
+    if (fake_frozen(LIST_OWNER(it, struct bus, link)))
+        return true;
+    return false;
+}
+
 static void burst(struct bus *bus)
 {
     if (!fake_frozen(bus))
