@@ -145,6 +145,7 @@ struct sch_job *sch_claim_admitted(struct sch_index *ix, struct sch_run *run,
     job->since   = now;
     job->fee     = claim->fee;
     job->charged = claim->charged;
+    job->probing = run->passed && run->probing;
     str_copy(job->run, sizeof(job->run), run->run);
     if (run->passed) /* its places behind the gates are the job's now */
         for (int kind = 0; kind < GATES; kind++)
@@ -261,6 +262,8 @@ void sch_claim_job_gone(struct sch_index *ix, struct sch_job **slot, int64_t now
     for (int kind = 0; kind < GATES; kind++)
         if (job->gates[kind])
             sch_gate_leave(job->gates[kind]);
+    if (job->probing)
+        sch_gate_probed(job->gates[GATE_UPSTREAM], now);
     sch_place_look_all(tenant, now);
 
     struct sch_run *run = sch_index_find(ix, job->run);

@@ -51,6 +51,11 @@ void sch_gate_leave(struct sch_gate *g)
     g->passed--;
 }
 
+void sch_gate_probed(struct sch_gate *g, int64_t now)
+{
+    g->probe_at = now + (int64_t)g->probe_ms;
+}
+
 int64_t sch_gate_next_at(const struct sch_gate *g, int64_t now)
 {
     if (g->parked.count == 0 || g->paused || !shut(g, now))

@@ -45,6 +45,9 @@ bool sch_gate_open(const struct sch_gate *g, const char *run, int64_t now, bool 
 void sch_gate_pass(struct sch_gate *g, bool probe, int64_t now);
 /* One that passed is gone, or was taken back. */
 void sch_gate_leave(struct sch_gate *g);
+/* The one that tried is back.  Its limiter counts the interval from the answer: a next one that is let through
+   by the instant of the last comes too early, each second time. */
+void sch_gate_probed(struct sch_gate *g, int64_t now);
 
 /* When something may change by itself; INT64_MAX: never. */
 int64_t sch_gate_next_at(const struct sch_gate *g, int64_t now);

@@ -38,6 +38,7 @@ struct sch_job { /* a message of SLUICE_JOBS: an admitted run */
     bool charged; /* its lane and tenant pay for its time; not those in the closing slot */
     struct sch_worker *worker; /* who leased it, NULL: nobody yet */
     struct list of_worker;
+    bool probing;     /* it passed the gate of its upstream as the one that tries */
     bool orphan;      /* that worker is gone: its place in the pool is not taken */
     int64_t since;    /* when we knew of it */
     bool asked, seen; /* known when the look that is going on was sent; and it is there */
