@@ -20,7 +20,7 @@ enum { RUNS = 100, PAID = 20, PROBES = 2, MS = 1000000 };
 
 static const char *const TENANTS[]         = {"acme", "globex", NULL};
 static const struct upstream_limits LIMITS = {.per_s = 50, .burst = 5, .in_flight = 10};
-static const int64_t PROBE_NS              = 1000 * (int64_t)MS;
+static const int64_t PROBE_NS              = 2000 * (int64_t)MS;
 
 static const struct load_spec READS = {
     .tenants = TENANTS,
@@ -153,7 +153,7 @@ static void judge(struct upstream *sim, struct load *load)
 
 static void a_probe_ends_it(void **state)
 {
-    struct upstream *sim = begin(state, "upstream_402_probe", "1s");
+    struct upstream *sim = begin(state, "upstream_402_probe", "2s");
     struct world *w      = sim->world;
 
     unpaid(sim);
