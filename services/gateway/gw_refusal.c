@@ -70,8 +70,9 @@ static void write_alert(const struct place *p, const char *name, bool fires, str
     json_set(alert, "state", json_new_str(fires ? "firing" : "resolved"));
     json_set(alert, "since",
              json_new_str(str_time_text(fires ? p->since_ms : p->told_ms, time, sizeof time)));
-    if (!fires)
-        json_set(alert, "until", json_new_str(str_time_text(clk_wall_ms(), time, sizeof time)));
+    json_set(alert, "until",
+             fires ? json_new_null()
+                   : json_new_str(str_time_text(clk_wall_ms(), time, sizeof time)));
     json_set(alert, "summary",
              json_new_str(fires ? p->summary : "The value was replaced by one that is good."));
     if (*p->bucket) {

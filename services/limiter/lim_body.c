@@ -494,10 +494,11 @@ static void add_summary(enum lim_incident_kind kind, const char *name, bool fire
 void lim_body_alert(enum lim_incident_kind kind, const char *name, uint64_t since_ms,
                     uint64_t until_ms, struct buf *to)
 {
-    bool fires          = until_ms == 0;
-    bool is_402         = kind == LIM_INCIDENT_402;
-    const char *runbook = is_402 ? "upstream-402" : "upstream-breaker";
-    const char *verb    = is_402 && fires ? "resume" : "show";
+    bool fires  = until_ms == 0;
+    bool is_402 = kind == LIM_INCIDENT_402;
+    const char *runbook =
+        is_402 ? "docs/operations.md#upstream-402" : "docs/operations.md#upstream-breaker";
+    const char *verb = is_402 && fires ? "resume" : "show";
     struct buf summary;
 
     buf_init(&summary, 1024);
@@ -508,9 +509,8 @@ void lim_body_alert(enum lim_incident_kind kind, const char *name, uint64_t sinc
     add_time(to, "until", until_ms);
     buf_str(to, ",\"summary\":");
     json_quote(to, summary.at);
-    buf_printf(to,
-               ",\"command\":\"sluice upstream %s %s\",\"runbook\":\"docs/operations.md#%s\"}",
-               verb, name, runbook);
+    buf_printf(to, ",\"command\":\"sluice upstream %s %s\",\"runbook\":\"%s\"}", verb, name,
+               runbook);
     buf_deinit(&summary);
 }
 

@@ -471,7 +471,7 @@ static unsigned judge_alerts(struct world *w, size_t nth, const char *state)
         json_t *more = alert(alerts, n, nth + 1);
         bool names   = nth > 0 || strstr(word(doc, "summary"), HANDS[n].field);
         if (!doc || more || strcmp(word(doc, "state"), state) != 0 || !names ||
-            !*word(doc, "since") || !*word(doc, "runbook")) {
+            !*word(doc, "since") || !*word(doc, "runbook") || !json_object_get(doc, "until")) {
             char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
             print_message("%s %s: wanted one alert, %s, that names %s: %s%s\n", HANDS[n].bucket,
                           HANDS[n].value, state, HANDS[n].field, text ? text : "none",
