@@ -206,6 +206,27 @@ static void whoever_is_given_an_ended_run_does_its_duties(void **state)
     follow(&s, WELL);
 }
 
+/* Who sees the result may count on it: nothing of the run is open any more. */
+static bool drive_result_last(void)
+{
+    if (drive_submit() && results(world.run) > 0 && any_open())
+        complain("its result was there before its session was closed");
+    return over(world.opened == 1 && run_over(world.run));
+}
+
+static void the_result_comes_last(void **state)
+{
+    static const struct scenario s = {.name    = "result last",
+                                      .submit  = FLOW(ON_SIM, OPEN SET),
+                                      .key     = "k",
+                                      .prepare = slow_calls,
+                                      .drive   = drive_result_last,
+                                      .status  = "done"};
+
+    (void)state;
+    follow(&s, WELL);
+}
+
 /* The order's outcome meets a CANCEL in the journal. */
 static bool drive_cancel_in_order(void)
 {
@@ -644,6 +665,30 @@ static void who_gives_a_run_back_says_so_first(void **state)
 
 /* ---- time ------------------------------------------------------------------------------------------------ */
 
+static bool drive_not_yet(void)
+{
+    bool ended = drive_to_end();
+
+    if (world.stage == 0)
+        next_stage();
+    if (phase_of(world.run) != RUN_QUEUED && phase_of(world.run) != RUN_ABSENT &&
+        fake_now() < world.at + 2900)
+        complain("it began before its time");
+    return ended;
+}
+
+static void a_run_does_not_begin_before_its_time(void **state)
+{
+    static const struct scenario s = {.name   = "not yet",
+                                      .submit = FLOW("\"not_before\":\"3s\",", SET),
+                                      .key    = "k",
+                                      .drive  = drive_not_yet,
+                                      .status = "done"};
+
+    (void)state;
+    follow(&s, WELL);
+}
+
 static bool drive_nap(void)
 {
     bool ended = drive_to_end();
@@ -882,6 +927,7 @@ int main(void)
         cmocka_unit_test(a_run_without_a_message_gets_one),
         cmocka_unit_test(an_accepted_run_is_not_rejected),
         cmocka_unit_test(whoever_is_given_an_ended_run_does_its_duties),
+        cmocka_unit_test(the_result_comes_last),
         cmocka_unit_test(what_is_in_hand_is_written_behind_the_mail),
         cmocka_unit_test(no_responders_is_not_an_answer),
         cmocka_unit_test(an_outage_longer_than_the_lease_takes_no_run_away),
@@ -893,6 +939,7 @@ int main(void)
         cmocka_unit_test(past_its_deadline_a_step_sends_nothing),
         cmocka_unit_test(a_stored_permit_gives_no_order),
         cmocka_unit_test(who_gives_a_run_back_says_so_first),
+        cmocka_unit_test(a_run_does_not_begin_before_its_time),
         cmocka_unit_test(a_timer_counts_from_its_waiting),
         cmocka_unit_test(of_two_that_were_admitted_one_gets_the_lock),
         cmocka_unit_test(a_late_clear_frees_nobody_elses_lock),
