@@ -310,7 +310,7 @@ static void a_scope_that_is_no_object_is_refused(void **state)
 static void an_endless_program_does_not_stop_the_others(void **state)
 {
     (void)state;
-    start(1000, 2);
+    start(3000, 2);
     struct answer endless, honest[20];
 
     ask("def f: f; f", &endless);
