@@ -6,11 +6,11 @@
 
 const struct config_key bw_config_keys[] = {
     {"SLUICE_POOL", CONFIG_STRING, FIELD(pool), "default", NULL, NULL,
-     "pool whose jobs this worker takes"},
+     "pool whose runs this worker takes"},
     {"SLUICE_SLOTS", CONFIG_UINT, FIELD(slots), "500", "1", "10000",
      "runs at once: 500 for agents, the number of browsers for webdriver"},
     {"SLUICE_SHARDS", CONFIG_UINT, FIELD(shards), "1", "1", "1024",
-     "scheduler shards; the same everywhere"},
+     "into how many parts tenants are divided; the same for all services"},
     {"SLUICE_WEBDRIVER", CONFIG_STRING, FIELD(webdriver), NULL, NULL, NULL,
      "where upstreams without a url have their browsers: http://HOST:PORT, or "
      "dns+http://NAME:PORT for each address of NAME"},
@@ -29,7 +29,7 @@ const struct config_key bw_config_keys[] = {
     {"SLUICE_REAP", CONFIG_DURATION, FIELD(reap_ms), "60s", "1s", "1h",
      "how often sessions are compared with what the upstream lists"},
     {"SLUICE_DELIVERIES", CONFIG_UINT, FIELD(deliveries), "20", "1", "1000",
-     "lost leases that end a run as worker_lost"},
+     "lost workers that end a run as worker_lost"},
     {0},
 };
 

@@ -4,12 +4,12 @@
 int main(int argc, char **argv)
 {
     static struct bw_config config;
-    const struct svc_about about = {.name = "sluice-browser-worker",
-                                    .summary =
-                                        "leases runs, replays their journals, does their steps",
-                                    .keys   = bw_config_keys,
-                                    .config = &config,
-                                    .check  = bw_config_check};
+    const struct svc_about about = {
+        .name    = "sluice-browser-worker",
+        .summary = "does the steps of runs: in browsers, at agent APIs, by your own services",
+        .keys    = bw_config_keys,
+        .config  = &config,
+        .check   = bw_config_check};
 
     struct svc *svc =
         svc_new(&about, argc, argv); /* configuration, log, loop, bus; or one line and exit */

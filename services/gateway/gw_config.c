@@ -9,7 +9,7 @@ const struct config_key gw_config_keys[] = {
      "largest request"},
     {"SLUICE_WAIT_MAX", CONFIG_DURATION, FIELD(wait_max_ms), "55s", "1s", "10m",
      "longest wait for a run's end"},
-    {"SLUICE_SHARDS", CONFIG_UINT, FIELD(shards), "1", "1", "64",
-     "scheduler shards; the same for gateways and schedulers"},
+    {"SLUICE_SHARDS", CONFIG_UINT, FIELD(shards), "1", "1", "1024",
+     "into how many parts tenants are divided; the same for all services"},
     {0},
 };

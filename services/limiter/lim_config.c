@@ -28,8 +28,7 @@ struct err lim_config_check(void *config, char *why, unsigned long why_size)
 
     if (c->shard < c->shards)
         return OK;
-    str_format(why, why_size,
-               "SLUICE_SHARD is %llu, but there are only %llu shards (0 to %llu)",
+    str_format(why, why_size, "SLUICE_SHARD is %llu, but there are only %llu parts (0 to %llu)",
                (unsigned long long)c->shard, (unsigned long long)c->shards,
                (unsigned long long)c->shards - 1);
     return err_of(ERR_REJECT, "check configuration");

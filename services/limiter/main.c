@@ -7,12 +7,11 @@ int main(int argc, char **argv)
 {
     struct lim_config config     = {0};
     const struct svc_about about = {
-        .name = "sluice-limiter",
-        .summary =
-            "Grants permits for calls and sessions of upstreams, and remembers what is out.",
-        .keys   = lim_config_keys,
-        .config = &config,
-        .check  = lim_config_check,
+        .name    = "sluice-limiter",
+        .summary = "lets calls and sessions through to upstreams within their limits",
+        .keys    = lim_config_keys,
+        .config  = &config,
+        .check   = lim_config_check,
     };
 
     struct svc *svc = svc_new(&about, argc, argv);

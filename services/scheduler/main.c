@@ -8,8 +8,8 @@ int main(int argc, char **argv)
     struct sch_config config     = {0};
     const struct svc_about about = {
         .name    = "sluice-scheduler",
-        .summary = "Decides which run goes next: fairly, within caps, and no faster than the "
-                   "workers take them.",
+        .summary = "decides which run goes next: fairly, within caps, and no faster than the "
+                   "workers take them",
         .keys    = sch_config_keys,
         .config  = &config,
         .check   = sch_config_check,

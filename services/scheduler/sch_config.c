@@ -16,9 +16,9 @@ const struct config_key sch_config_keys[] = {
     {"SLUICE_AGE_PROMOTE", CONFIG_DURATION, FIELD(age_promote_ms), "10m", "1s", "24h",
      "a lane whose oldest run waited longer goes first, within its share"},
     {"SLUICE_PREFETCH", CONFIG_UINT, FIELD(prefetch), "1", "0", "1000",
-     "realtime jobs a pool is given beyond its free slots"},
+     "realtime runs a pool is given beyond its free slots"},
     {"SLUICE_LEASE", CONFIG_DURATION, FIELD(lease_ms), "15s", "5s", "1h",
-     "silence of a worker after which its jobs are given to others"},
+     "silence of a worker after which its runs are given to others"},
     {"SLUICE_SWEEP", CONFIG_DURATION, FIELD(sweep_ms), "30s", "1s", "1h",
      "a run without a message for that long gets one"},
     {"SLUICE_LEADER_TTL", CONFIG_DURATION, FIELD(leader_ttl_ms), "5s", "1s", "5m",
@@ -33,7 +33,7 @@ struct err sch_config_check(void *config, char *why, unsigned long why_size)
 
     if (c->shard >= c->shards) {
         str_format(why, why_size,
-                   "SLUICE_SHARD is %llu, but there are only %llu shards (0 to %llu)",
+                   "SLUICE_SHARD is %llu, but there are only %llu parts (0 to %llu)",
                    (unsigned long long)c->shard, (unsigned long long)c->shards,
                    (unsigned long long)c->shards - 1);
         return err_of(ERR_REJECT, "check configuration");
