@@ -180,17 +180,31 @@ bool fake_any_frozen(void)
 
 static void burst(struct bus *bus)
 {
-    if (!fake_frozen(bus))
-        bus->burst_at = fake.now;
+    bus->stirred  = false;
+    bus->burst_at = fake.now;
     for (unsigned n = 0; n < bus->listener_count && !fake_frozen(bus); n++)
         if (bus->listeners[n].on_burst)
             bus->listeners[n].on_burst(bus->listeners[n].self);
 }
 
+/* Of those who use a bus: after its last turn, when they want the next one. */
+static uint64_t next_turn(const struct bus *bus)
+{
+    uint64_t in = fake.on_time(bus);
+
+    return in == UINT64_MAX ? in : bus->burst_at + in;
+}
+
+static bool wants_turn(const struct bus *bus)
+{
+    return !fake_frozen(bus) && (bus->stirred || !fake.on_time || next_turn(bus) <= fake.now);
+}
+
 static void bursts(void)
 {
     LIST_EACH(&fake.buses, it)
-    burst(LIST_OWNER(it, struct bus, link));
+    if (wants_turn(LIST_OWNER(it, struct bus, link)))
+        burst(LIST_OWNER(it, struct bus, link));
 }
 
 static bool reconnects(void)
@@ -215,7 +229,13 @@ bool fake_turn(void)
 
     any = fake_events_run() || any;
     LIST_EACH(&fake.buses, it)
-    any = fake_ops_due(LIST_OWNER(it, struct bus, link)) || any;
+    {
+        struct bus *bus = LIST_OWNER(it, struct bus, link);
+        bool due        = fake_ops_due(bus);
+
+        bus->stirred = bus->stirred || due;
+        any          = any || due;
+    }
     any = fake_pump() || any;
     if (any)
         bursts();
@@ -244,9 +264,7 @@ static uint64_t bus_next(const struct bus *bus)
 
     if (fake_frozen(bus))
         return earlier(next, bus->frozen_until);
-    uint64_t turn = fake.on_time(bus);
-    turn          = turn == UINT64_MAX ? turn : bus->burst_at + turn;
-    return earlier(next, earlier(fake_ops_next(bus), turn));
+    return earlier(next, earlier(fake_ops_next(bus), next_turn(bus)));
 }
 
 /* The step at which the next thing falls due. */
@@ -395,6 +413,7 @@ void fake_connect(struct bus *bus, bool connected)
     if (bus->connected == connected)
         return;
     bus->connected = connected;
+    bus->stirred   = true;
     bus->back_at   = 0;
     if (connected)
         bus->connected_at = fake.now;
@@ -752,6 +771,7 @@ bool fake_pump(void)
     {
         struct bus *bus = LIST_OWNER(b, struct bus, link);
 
+        bool heard = false;
         if (fake_frozen(bus))
             continue;
         LIST_EACH_SAFE(&bus->followers, it)
@@ -759,15 +779,17 @@ bool fake_pump(void)
             if (LIST_OWNER(it, struct bus_follower, link)->ended)
                 follower_free(LIST_OWNER(it, struct bus_follower, link));
             else
-                any = follow_on(LIST_OWNER(it, struct bus_follower, link)) || any;
+                heard = follow_on(LIST_OWNER(it, struct bus_follower, link)) || heard;
         }
         LIST_EACH_SAFE(&bus->consumers, it)
         {
             if (LIST_OWNER(it, struct bus_consumer, link)->ended)
                 consumer_free(LIST_OWNER(it, struct bus_consumer, link));
             else
-                any = consume_on(LIST_OWNER(it, struct bus_consumer, link)) || any;
+                heard = consume_on(LIST_OWNER(it, struct bus_consumer, link)) || heard;
         }
+        bus->stirred = bus->stirred || heard;
+        any          = any || heard;
     }
     return any;
 }

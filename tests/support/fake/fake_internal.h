@@ -27,6 +27,7 @@ struct bus {
     struct bus_config config;
     unsigned id;
     bool connected, freeing, spared;
+    bool stirred; /* something came since its last turn */
     uint64_t connected_at,
         back_at; /* back_at: a cut connection returns then; 0: not by itself */
     uint64_t frozen_until, burst_at; /* burst_at: the last turn */

@@ -864,7 +864,8 @@ bool fake_events_run(void)
     }
     bool any = !list_empty(&due);
     for (struct list *it; !list_empty(&due);) {
-        it = due.next;
+        it                                               = due.next;
+        LIST_OWNER(it, struct event, link)->bus->stirred = true;
         run_event(LIST_OWNER(it, struct event, link));
         event_free(LIST_OWNER(it, struct event, link));
     }
