@@ -4,7 +4,7 @@
 #                                                rooms only, so what does not link is not pure. OF a helper: links that.
 #   tests/service/OF/test_X.c  -> service.OF.X   links OF and all rooms, with tests/support/fake in place of the bus
 #   tests/fault/OF/test_X.c    -> fault.OF.X     the same; OF that is no service (world) links all of them
-#   tests/system/test_X.c      -> system.X       real processes, one such test at a time
+#   tests/system/test_X.c      -> system.X       real processes, one such test at a time (and one of those that only wait)
 #   tests/chaos/test_X.c       -> chaos.X        the same, for SLUICE_CHAOS_MINUTES, only when asked for
 #   tests/fuzz/fuzz_X.c        -> fuzz.X         with clang's libFuzzer (preset fuzz); else the corpus is replayed
 #   tests/lint/X.sh            -> lint.X
