@@ -802,6 +802,53 @@ static void a_late_clear_frees_nobody_elses_lock(void **state)
     follow_stopped_at(&s, "get", BUCKET_LOCKS, 1);
 }
 
+/* Two name it, and the calls of the first take their time. */
+static void ask_in_session(const char *key, const char *session)
+{
+    char body[400];
+
+    str_format(body, sizeof body,
+               "{\"key\":\"%s\"," ON_SIM "\"session\":\"%s\",\"keep_session\":\"10m\","
+               "\"flow\":{\"steps\":[" ORDER "]}}",
+               key, session);
+    (void)ask("submit", body);
+}
+
+static bool drive_one_session(void)
+{
+    char third[ID_SIZE];
+
+    run_id_for(TENANT, "k3", clk_wall_ms(), third);
+    if (world.stage == 0 && drive_to_end()) {
+        struct run_fold f = fold_of(world.run);
+
+        world.call_ms = 8000;
+        ask_in_session("k2", f.end.session);
+        ask_in_session("k3", f.end.session);
+        run_fold_deinit(&f);
+        next_stage();
+    }
+    if (world.stage == 0)
+        return false;
+    if (world.orders == 2 && phase_of(second()) == RUN_LEASED && phase_of(third) == RUN_LEASED)
+        complain("two work in one session");
+    return over(run_over(second()) && run_over(third));
+}
+
+static void a_session_is_one_runs_at_a_time(void **state)
+{
+    static const struct scenario s = {.name = "one session",
+                                      .submit =
+                                          FLOW(ON_SIM "\"keep_session\":\"10m\",", OPEN SET),
+                                      .key    = "k",
+                                      .drive  = drive_one_session,
+                                      .orders = 2,
+                                      .status = "done"};
+
+    (void)state;
+    follow(&s, WELL);
+}
+
 static bool named_session_is_active(void)
 {
     struct run_fold f = fold_of(world.run);
@@ -943,6 +990,7 @@ int main(void)
         cmocka_unit_test(a_timer_counts_from_its_waiting),
         cmocka_unit_test(of_two_that_were_admitted_one_gets_the_lock),
         cmocka_unit_test(a_late_clear_frees_nobody_elses_lock),
+        cmocka_unit_test(a_session_is_one_runs_at_a_time),
         cmocka_unit_test(an_ended_session_is_never_taken_again),
         cmocka_unit_test(of_two_settings_at_once_none_is_lost),
         cmocka_unit_test(an_epoch_has_a_consumer_of_its_own),
