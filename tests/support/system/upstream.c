@@ -325,10 +325,9 @@ static void on_event(struct upstream_record *r, const json_t *line)
         (void)add(&r->violations, line, text_of(line, "why"));
 }
 
-/* The simulator's judge, which it feeds with the same events, must not see it otherwise. */
-static void compare(struct upstream_record *r, const char *path, size_t ours)
+static void compare(const struct upstream_record *r, const json_t *summary, const char *path,
+                    size_t ours)
 {
-    json_t *summary  = upstream_call(r->upstream, "GET", "/_sim/record", NULL);
     const json_t *at = json_path(summary, path);
     long long theirs =
         json_is_array(at) ? (long long)json_array_size(at) : json_integer_value(at);
@@ -337,7 +336,6 @@ static void compare(struct upstream_record *r, const char *path, size_t ours)
         world_fail(r->upstream->world,
                    "%s: %zu by the record file, %lld by the simulator's own judge", path, ours,
                    theirs);
-    json_decref(summary);
 }
 
 static size_t doubled(const struct upstream_record *r)
@@ -349,19 +347,27 @@ static size_t doubled(const struct upstream_record *r)
     return count;
 }
 
-struct upstream_record *upstream_read(struct upstream *u)
+/* The simulator's judge, which it feeds with the same events, must not see it otherwise. */
+static void compare_all(const struct upstream_record *r, const json_t *summary)
+{
+    compare(r, summary, "calls.total", r->calls.count);
+    compare(r, summary, "in_flight.max", upstream_peak(&r->calls));
+    compare(r, summary, "rate.max_1s", upstream_peak_second(&r->calls));
+    compare(r, summary, "sessions.max_open", upstream_peak(&r->sessions));
+    compare(r, summary, "orders_doubled", doubled(r));
+}
+
+static struct upstream_record *read_file(struct upstream *u)
 {
     struct upstream_record *r = calloc(1, sizeof(*r));
+    FILE *f                   = fopen(u->file, "re");
     char *line                = NULL;
     size_t size               = 0;
 
-    /* Nothing may happen between the file and the summary. */
-    WORLD_WAIT(u->world, READY_MS, upstream_now(u, "in_flight") == 0);
-    FILE *f     = fopen(u->file, "re");
-    r->upstream = u;
-    r->lines    = json_array();
     if (!f)
         world_fail(u->world, "there is no record %s", u->file);
+    r->upstream = u;
+    r->lines    = json_array();
     while (getline(&line, &size, f) > 0) {
         json_t *event = json_loads(line, 0, NULL);
         if (!event)
@@ -371,12 +377,27 @@ struct upstream_record *upstream_read(struct upstream *u)
     }
     free(line);
     fclose(f);
-    compare(r, "calls.total", r->calls.count);
-    compare(r, "in_flight.max", upstream_peak(&r->calls));
-    compare(r, "rate.max_1s", upstream_peak_second(&r->calls));
-    compare(r, "sessions.max_open", upstream_peak(&r->sessions));
-    compare(r, "orders_doubled", doubled(r));
     return r;
+}
+
+/* The reapers go on listing: what came between the file and the summary makes both anew. */
+struct upstream_record *upstream_read(struct upstream *u)
+{
+    WORLD_WAIT(u->world, READY_MS, upstream_now(u, "in_flight") == 0);
+    for (int64_t until = clock_ms() + READY_MS;;) {
+        int64_t events            = upstream_now(u, "events");
+        struct upstream_record *r = read_file(u);
+        json_t *summary           = upstream_call(u, "GET", "/_sim/record", NULL);
+        bool same                 = upstream_now(u, "events") == events;
+        if (same)
+            compare_all(r, summary);
+        json_decref(summary);
+        if (same)
+            return r;
+        upstream_record_free(&r);
+        if (clock_ms() > until)
+            world_fail(u->world, "%s is never still", u->name);
+    }
 }
 
 void upstream_record_free(struct upstream_record **slot)
