@@ -353,7 +353,7 @@ static void judge_logs(struct world *w, char *why, size_t size)
 /* Children of children that outlived them. */
 static void judge_orphans(char *why, size_t size)
 {
-    int64_t until = clock_ms() + 3000;
+    int64_t until = clock_ms() + END_MS;
     pid_t pid;
 
     while ((pid = waitpid(-1, NULL, WNOHANG)) >= 0 && clock_ms() < until)
