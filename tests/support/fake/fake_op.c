@@ -4,7 +4,12 @@
 #include "base/map.h"
 #include "fake_internal.h"
 
-enum { STANDING_MAX = 3, FROZEN_MS = 120000, CHAINS_MAX = 64 };
+enum {
+    STANDING_MAX = 3,
+    FROZEN_MS    = 120000,
+    CHAINS_MAX   = 64,
+    LATE_MS      = 1000, /* by then it has been tried anew */
+};
 
 /* ---- the script ----------------------------------------------------------------------------------- */
 
@@ -586,7 +591,7 @@ static void hop(struct bus_op *op, struct request *r, enum fake_how how)
     struct answer a, again;
 
     if (how == FAKE_LATE_DONE) {
-        event_new(EVENT_DO, bus, late)->request = r;
+        event_new(EVENT_DO, bus, op->until + LATE_MS)->request = r;
         return;
     }
     bool core = r->kind == REQUEST;
