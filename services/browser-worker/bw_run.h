@@ -69,6 +69,14 @@ struct bw_doing {
     enum bw_verb verb;
 };
 
+/* What became of our own unsafe call that has no good answer. Kept beside the slate, which is wiped before the session is closed:
+   a person must look, and needs it. */
+struct bw_heard {
+    char upstream[STR_NAME_SIZE], endpoint[128], detail[512];
+    uint32_t status;
+    uint64_t ms;
+};
+
 /* Expressions that are being replaced; see bw_expand. */
 struct bw_expanding {
     const struct json *from, *scope;
@@ -120,6 +128,7 @@ struct bw_run {
 
     struct bw_append append;
     struct bw_doing doing;
+    struct bw_heard heard; /* stands while hand.unanswered */
     struct bw_expanding expanding;
     struct bw_permit permit;
     struct bw_permit_ask *asking;

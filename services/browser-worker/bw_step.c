@@ -159,6 +159,12 @@ static void restart(struct bw_run *run)
 /* Our own unsafe call without a good answer: the session is the fence for it as for a foreign one. */
 static void fence(struct bw_run *run)
 {
+    const struct entry_step *o = &run->doing.outcome;
+
+    run->heard = (struct bw_heard){.status = o->status, .ms = o->ms};
+    (void)str_copy(run->heard.upstream, sizeof run->heard.upstream, o->upstream);
+    (void)str_copy(run->heard.endpoint, sizeof run->heard.endpoint, o->endpoint);
+    (void)str_copy(run->heard.detail, sizeof run->heard.detail, o->detail);
     run->hand.unanswered = true;
     bw_run_advance(run);
 }
@@ -300,6 +306,21 @@ static void indeterminate_landed(struct bw_run *run)
     stretch_and_advance(run);
 }
 
+/* Of a call of our own the journal says what it came to, of a lost worker's nobody can. */
+static void tell_heard(struct bw_run *run, struct entry_step *s)
+{
+    const struct bw_heard *h = &run->heard;
+
+    s->upstream = h->upstream;
+    s->endpoint = h->endpoint;
+    s->status   = h->status;
+    s->ms       = h->ms;
+    if (*h->detail && *s->detail)
+        s->detail = arena_printf(bw_journal_arena(run), "%s; %s", h->detail, s->detail);
+    else if (*h->detail)
+        s->detail = h->detail;
+}
+
 void bw_step_indeterminate(struct bw_run *run, const struct run_move *move)
 {
     struct entry *e = bw_journal_entry(run, ENTRY_OUTCOME);
@@ -311,7 +332,11 @@ void bw_step_indeterminate(struct bw_run *run, const struct run_move *move)
     e->step.final   = true;
     e->step.go_to   = move->go_to ? move->go_to : "";
     e->step.code    = problem_word(PROBLEM_INDETERMINATE);
-    e->step.detail  = move->why ? move->why : "its worker was lost, or its call had no answer";
+    e->step.detail  = move->why ? move->why : "";
+    if (run->hand.unanswered)
+        tell_heard(run, &e->step);
+    if (!*e->step.detail)
+        e->step.detail = "its worker was lost, or its call had no answer";
     bw_journal_fact(run, indeterminate_landed);
 }
 

@@ -73,6 +73,28 @@ static void submit(struct world *w, const struct scene *s, unsigned kind, struct
     client_submit(w->client, "acme", body, ret->id);
 }
 
+/* A person must look, and is told what the upstream said, in the call log as everywhere. */
+static void judge_words(struct world *w, const struct record *journal, const struct run *run,
+                        const struct scene *s)
+{
+    const struct record_item *heard = record_entry(journal, run->id, "OUTCOME", 1);
+    bool answered                   = *s->fault == '5';
+
+    if (!heard || strcmp(record_header(heard, "Sluice-Result"), "indeterminate") != 0 ||
+        strcmp(record_header(heard, "Sluice-Endpoint"), "/web/browse") != 0 ||
+        strcmp(record_header(heard, "Sluice-Upstream"), "sim") != 0 ||
+        (answered && strncmp(record_header(heard, "Sluice-Status"), s->fault, 3) != 0)) {
+        record_print(journal, run->id);
+        world_fail(w, "%s: the journal does not say what came of the call", run->key);
+    }
+    struct answer a = client_ask_text(w->client, "sluice.api.get.acme", run->id);
+    if (!*answer_text(&a, "error.detail") ||
+        strstr(answer_text(&a, "error.detail"), "its worker was lost"))
+        world_fail(w, "%s: \"%s\" does not say what came of the call", run->key,
+                   answer_text(&a, "error.detail"));
+    answer_deinit(&a);
+}
+
 static void judge_run(struct world *w, const struct record *journal,
                       const struct upstream_record *r, const struct run *run,
                       const struct scene *s, bool unsafe)
@@ -88,6 +110,8 @@ static void judge_run(struct world *w, const struct record *journal,
     }
     if (unsafe && (order != NULL) != s->acts)
         world_fail(w, "%s: the order was %splaced", run->key, order ? "" : "not ");
+    if (unsafe && strcmp(status, "indeterminate") == 0)
+        judge_words(w, journal, run, s);
 }
 
 static void each_ends_as_written(void **state)
