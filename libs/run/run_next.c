@@ -128,9 +128,12 @@ static bool ends_here(const struct flow *flow, const struct run_fold *f, struct 
 
 /* ---- why it may not go on ------------------------------------------------------------------------------ */
 
+/* Nothing of it was begun. What a vanished worker did nobody knows: it went on if its lease stood in time. */
 static bool untouched(const struct run_fold *f)
 {
-    return map_count(f->steps) == 0 && f->sessions == 0;
+    bool begun = f->lost > 0 && f->started_ms <= run_start_by_ms(f);
+
+    return !begun && map_count(f->steps) == 0 && f->sessions == 0;
 }
 
 static bool must_end(const struct run_fold *f, const struct run_hand *hand,

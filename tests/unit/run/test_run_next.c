@@ -282,6 +282,19 @@ static void past_its_time_to_begin_it_does_not_begin(void **state)
     assert_step(story_next(&s), MOVE_STEP, "order");
 }
 
+/* Its first worker began it in time and vanished in its first call: it was started, whenever the next one comes. */
+static void begun_in_time_by_a_lost_worker_is_begun(void **state)
+{
+    (void)state;
+    s.fold.plan.start_within_ms = 5000;
+    story_lease(&s, 8);
+    assert_int_equal(s.fold.lost, 1);
+    s.now += 20000;
+    assert_step(story_next(&s), MOVE_OPEN, "open");
+    s.fold.started_ms += 5001; /* not if that one was too late already */
+    assert_int_equal(story_next(&s).status, STATUS_EXPIRED);
+}
+
 static void too_many_lost_workers_end_it(void **state)
 {
     (void)state;
@@ -322,6 +335,7 @@ int main(void)
         CASE(a_cancel_ends_at_the_boundary),
         CASE(past_its_timeout_it_ends),
         CASE(past_its_time_to_begin_it_does_not_begin),
+        CASE(begun_in_time_by_a_lost_worker_is_begun),
         CASE(too_many_lost_workers_end_it),
         CASE(another_ones_lease_is_not_ours_to_work_on),
     };
