@@ -178,7 +178,7 @@ static const char *stamp(const struct bw_run *run, char at[BW_STAMP_SIZE])
     return at;
 }
 
-/* Only what may be sent; its permit may have been long in coming, and it has its own time. */
+/* Within the stretch that began with the entry before: who comes after us waits that out, and no longer. */
 static void start(struct bw_run *run, enum bw_verb verb, bw_answer_fn *fn)
 {
     struct bw_doing *d          = &run->doing;
@@ -195,7 +195,7 @@ static void start(struct bw_run *run, enum bw_verb verb, bw_answer_fn *fn)
         .stamp       = opens && d->driver->stamps ? stamp(run, stamped) : NULL,
         .body        = d->body,
         .effect      = d->step ? d->step->effect : EFFECT_READ,
-        .timeout_ms  = verb == BW_CLOSE ? CLOSE_MS : d->step->timeout_ms,
+        .timeout_ms  = verb == BW_CLOSE ? CLOSE_MS : call_ms(run),
         .private_net = run->fold.plan.private_net,
         .shot_on_failure =
             run->flow &&
@@ -206,7 +206,6 @@ static void start(struct bw_run *run, enum bw_verb verb, bw_answer_fn *fn)
         .more     = ask_for_more,
         .self     = run};
 
-    (void)bw_run_stretch(run, request.timeout_ms);
     d->verb      = verb;
     run->calling = d->driver->start(&run->bw->drivers, &request, fn, run);
 }
@@ -285,7 +284,8 @@ static void send_page(struct bw_run *run)
 static void intent_landed(struct bw_run *run)
 {
     run->doing.intent = true;
-    send_page(run);
+    if (bw_run_stretch(run, run->doing.step->timeout_ms))
+        send_page(run);
 }
 
 static void page_granted(void *self, const struct bw_permit_answer *answer)
