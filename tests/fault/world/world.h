@@ -797,7 +797,8 @@ static void torture(const struct scenario *s)
             for (unsigned n = 1; n <= count; n++) {
                 struct fake_hurt hurt = *h;
 
-                if ((only && !str_equal(only, h->name)) || (nth && n != (unsigned)atoi(nth)))
+                if (!fake_hurt_differs(n, h) || (only && !str_equal(only, h->name)) ||
+                    (nth && n != (unsigned)atoi(nth)))
                     continue;
                 hurt.nth = n;
                 (void)play(s, hurt);
@@ -843,7 +844,7 @@ static inline void were_hurt(const char *const *chains, size_t count)
         skip();
     for (size_t i = 0; i < count; i++)
         for (const struct fake_hurt *h = FAKE_HURTS; h->name; h++)
-            if (!fake_was_hurt(chains[i], h->how))
+            if (!fake_was_hurt(chains[i], h))
                 fail_msg("no answer of chain %s was ever %s", chains[i], h->name);
 }
 

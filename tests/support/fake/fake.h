@@ -68,8 +68,11 @@ unsigned fake_counted(void);
 bool fake_hurt_done(void);
 /* What was hurt: "submit: publish sluice.journal.…"; "" none. */
 const char *fake_hurt_what(void);
-/* Was an answer of this chain hurt in this way, in any world of this program? */
-bool fake_was_hurt(const char *chain, enum fake_how how);
+/* Does this do anything to the n-th answer of the last count without a hurt that none before it in FAKE_HURTS does?  What
+   was only to be read is as little changed when its answer was lost before as when it was lost after. */
+bool fake_hurt_differs(unsigned nth, const struct fake_hurt *hurt);
+/* In any world of this program an answer of this chain was hurt in this way, or each of them is as well without it. */
+bool fake_was_hurt(const char *chain, const struct fake_hurt *hurt);
 void fake_spare(struct bus *bus);
 /* The connection of one bus: breaks, or is there again. */
 void fake_connect(struct bus *bus, bool connected);

@@ -728,7 +728,7 @@ static bool consume_on(struct bus_consumer *c)
     if (!msg)
         return false;
     from->last = c->bus->id;
-    switch (fake_hurt_next(c->bus, "delivery", c->name, msg->subject)) {
+    switch (fake_hurt_next(c->bus, FAKE_DELIVERY, "delivery", c->name, msg->subject)) {
     case FAKE_LOST_BEFORE:
     case FAKE_LOST_AFTER:
     case FAKE_LATE_DONE:
@@ -801,7 +801,7 @@ static void say(struct bus *bus, const char *acks, const char *what, const char 
 {
     if (!acks[0] || !bus->connected)
         return;
-    switch (fake_hurt_next(bus, "settle", what, acks)) {
+    switch (fake_hurt_next(bus, FAKE_SETTLE, "settle", what, acks)) {
     case FAKE_LOST_BEFORE:
         return;
     case FAKE_CUT_BEFORE:

@@ -2,7 +2,7 @@
  * fake_internal - what the files of the fake bus know of each other.
  *
  * fake_server is JetStream: streams, consumers, acks.  fake_op is the clients' side: ops and their
- * answers, and the script.  fake_bus joins them: connections, subscriptions, followers, consumers.
+ * answers.  fake_hurt is the script: which answer is hurt, and how.  fake_bus joins them: connections, subscriptions, followers, consumers.
  */
 #ifndef SUPPORT_FAKE_FAKE_INTERNAL_H
 #define SUPPORT_FAKE_FAKE_INTERNAL_H
@@ -142,11 +142,24 @@ bool fake_pump(void); /* followers and consumers; false: nothing to deliver */
 void fake_cut(struct bus *bus);
 bool fake_frozen(const struct bus *bus);
 
-/* ---- fake_op ------------------------------------------------------------------------------------- */
+/* ---- fake_hurt: the script ------------------------------------------------------------------------- */
+
+/* What an answer is to: it decides which ways to hurt it make a difference. */
+enum fake_sort {
+    FAKE_PUBLISH,
+    FAKE_WRITE, /* another that changes something */
+    FAKE_READ,
+    FAKE_REQUEST, /* of core NATS */
+    FAKE_DELIVERY,
+    FAKE_SETTLE,
+};
 
 /* Counts one more and says how it is to be hurt. */
-enum fake_how fake_hurt_next(const struct bus *bus, const char *chain, const char *what,
-                             const char *subject);
+enum fake_how fake_hurt_next(const struct bus *bus, enum fake_sort sort, const char *chain,
+                             const char *what, const char *subject);
+
+/* ---- fake_op ------------------------------------------------------------------------------------- */
+
 bool fake_events_run(void);
 void fake_inbox(const char *subject, struct bytes body, const struct bus_header *headers,
                 size_t header_count);

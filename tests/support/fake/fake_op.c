@@ -4,110 +4,7 @@
 #include "base/map.h"
 #include "fake_internal.h"
 
-enum {
-    STANDING_MAX = 3,
-    FROZEN_MS    = 120000,
-    CHAINS_MAX   = 64,
-    LATE_MS      = 1000, /* by then it has been tried anew */
-};
-
-/* ---- the script ----------------------------------------------------------------------------------- */
-
-const struct fake_hurt FAKE_HURTS[] = {
-    {0, FAKE_REFUSED, ERR_RETRY, "refused"},
-    {0, FAKE_REFUSED, ERR_FULL, "full"},
-    {0, FAKE_LOST_BEFORE, 0, "lost before"},
-    {0, FAKE_LOST_AFTER, 0, "lost after"},
-    {0, FAKE_LATE_DONE, 0, "done late"},
-    {0, FAKE_LATE_ANSWER, 0, "answered late"},
-    {0, FAKE_TWICE, 0, "twice"},
-    {0, FAKE_CUT_BEFORE, 0, "cut before"},
-    {0, FAKE_CUT_AFTER, 0, "cut after"},
-    {0, FAKE_FROZEN, 0, "frozen"},
-    {0, FAKE_WELL, 0, NULL},
-};
-
-void fake_count(struct fake_hurt hurt)
-{
-    fake.hurt    = hurt;
-    fake.counted = 0;
-    memset(fake.standing, 0, sizeof(fake.standing));
-    fake.counting     = true;
-    fake.hurt_done    = false;
-    fake.hurt_what[0] = '\0';
-}
-
-void fake_count_end(void)
-{
-    fake.counting = false;
-}
-
-unsigned fake_counted(void)
-{
-    return fake.counted;
-}
-
-bool fake_hurt_done(void)
-{
-    return fake.hurt_done;
-}
-
-const char *fake_hurt_what(void)
-{
-    return fake.hurt_what;
-}
-
-void fake_spare(struct bus *bus)
-{
-    bus->spared = true;
-}
-
-static struct {
-    const char *chain;
-    unsigned hows; /* one bit a way */
-} hurts[CHAINS_MAX];
-
-static void note_hurt(const char *chain, enum fake_how how)
-{
-    size_t n = 0;
-
-    while (n < CHAINS_MAX && hurts[n].chain && !str_equal(hurts[n].chain, chain))
-        n++;
-    must(n < CHAINS_MAX);
-    hurts[n].chain = chain;
-    hurts[n].hows |= 1U << how;
-}
-
-bool fake_was_hurt(const char *chain, enum fake_how how)
-{
-    for (size_t n = 0; n < CHAINS_MAX && hurts[n].chain; n++)
-        if (str_equal(hurts[n].chain, chain))
-            return (hurts[n].hows & 1U << how) != 0;
-    return false;
-}
-
-/* What goes on all the time is hurt a few times, else it would be most of what there is. */
-static bool enough(const char *chain)
-{
-    static const char *const STANDING[FAKE_STANDING] = {
-        "beat", "look", "lease", "lease-time", "leader", "reap", "streams"};
-
-    for (size_t i = 0; i < FAKE_STANDING; i++)
-        if (str_equal(chain, STANDING[i]))
-            return ++fake.standing[i] > STANDING_MAX;
-    return false;
-}
-
-enum fake_how fake_hurt_next(const struct bus *bus, const char *chain, const char *what,
-                             const char *subject)
-{
-    if (!fake.counting || bus->spared || enough(chain) || ++fake.counted != fake.hurt.nth)
-        return FAKE_WELL;
-    fake.hurt_done = true;
-    note_hurt(chain, fake.hurt.how);
-    (void)str_format(fake.hurt_what, sizeof(fake.hurt_what), "%s: %s %s", chain, what, subject);
-    return fake.hurt.how;
-}
+enum { FROZEN_MS = 120000, LATE_MS = 1000 /* by then it has been tried anew */ };
 
 /* ---- the chains that were driven: for lint ------------------------------------------------------------- */
 
@@ -365,6 +262,10 @@ struct err bus_wait(struct bus_op *op, uint64_t ms, bus_next_fn *next)
 /* ---- requests ------------------------------------------------------------------------------------------------ */
 
 enum request_kind { PUBLISH, READ, LAST, SEQ, API, PURGE, KEY, MAKE, REQUEST, BEAT };
+
+static const enum fake_sort SORTS[] = {FAKE_PUBLISH, FAKE_READ,  FAKE_READ, FAKE_READ,
+                                       FAKE_WRITE,   FAKE_WRITE, FAKE_READ, FAKE_WRITE,
+                                       FAKE_REQUEST, FAKE_WRITE};
 
 static const char *const KINDS[] = {"publish", "read",   "get last", "get",     "api",
                                     "purge",   "kv get", "make",     "request", "beat"};
@@ -632,7 +533,7 @@ static struct err submit(struct bus_op *op, struct request *r)
         request_free(&r);
         return OK;
     }
-    enum fake_how how = fake_hurt_next(bus, op->what, KINDS[r->kind], subject);
+    enum fake_how how = fake_hurt_next(bus, SORTS[r->kind], op->what, KINDS[r->kind], subject);
     switch (how) {
     case FAKE_REFUSED:
         answer_with(op,
