@@ -15,6 +15,7 @@ enum {
     INFO_MS         = 5000, /* how often the lease time is read again */
     EVAL_CHILDREN   = 2,
     LEASE_PRESET_MS = 15000, /* until the pool's consumer was read */
+    UNHEARD_MS = 1000, /* after a reconnect, until a beat is confirmed and pulling goes on */
 };
 
 static const struct svc_metric METRICS[] = {
@@ -87,7 +88,7 @@ static void on_state(void *self, bool connected)
     bw->beat_at = 0;
     if (connected)
         bw->reconnected_at = bus_now(bw->bus);
-    svc_poke(bw->svc);
+    bw_room(bw);
 }
 
 static bool beats_confirmed(const struct bw *bw)
@@ -138,7 +139,7 @@ static void info_end(struct bus_op *op, struct err e)
 
 static void beat_all(struct bw *bw, uint64_t now)
 {
-    bw->beat_at = now + bw->lease_ms / 3;
+    bw->beat_at = now + (bw->pulling ? bw->lease_ms / 3 : UNHEARD_MS);
     LIST_EACH_SAFE(&bw->all, it)
     bw_run_beat(LIST_OWNER(it, struct bw_run, link), now);
 }

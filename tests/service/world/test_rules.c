@@ -347,6 +347,40 @@ static void an_outage_longer_than_the_lease_takes_no_run_away(void **state)
     follow(&s, CUT);
 }
 
+/* It is alone, and back after the lease: the server hears that it lives before it gives anything out. */
+static bool drive_back_alone(void)
+{
+    static unsigned away;
+    bool submitted = world.stage > 0 || drive_submit();
+
+    if (submitted && world.stage == 0 && world.opened == 1) {
+        away = holder();
+        worker_down(1 - away);
+        fake_connect(svc_bus(world.bw_svc[away]), false);
+        next_stage();
+    }
+    if (world.stage == 1 && fake_now() >= world.at + OUTAGE_MS) {
+        fake_connect(svc_bus(world.bw_svc[away]), true);
+        next_stage();
+    }
+    if (world.stage == 2 && world.bw[away]->metrics.leases_dropped_total > 0)
+        complain("it was given what it holds");
+    return over(world.stage == 2 && run_over(world.run));
+}
+
+static void who_is_back_beats_before_it_pulls(void **state)
+{
+    static const struct scenario s = {.name    = "back alone",
+                                      .submit  = FLOW(ON_SIM, OPEN SET),
+                                      .key     = "k",
+                                      .prepare = slow_calls,
+                                      .drive   = drive_back_alone,
+                                      .status  = "done"};
+
+    (void)state;
+    follow(&s, CUT);
+}
+
 /* A call that nobody ever answers: past the step's deadline the worker lets go, and lives on. */
 static void dead_call(void)
 {
@@ -978,6 +1012,7 @@ int main(void)
         cmocka_unit_test(what_is_in_hand_is_written_behind_the_mail),
         cmocka_unit_test(no_responders_is_not_an_answer),
         cmocka_unit_test(an_outage_longer_than_the_lease_takes_no_run_away),
+        cmocka_unit_test(who_is_back_beats_before_it_pulls),
         cmocka_unit_test(who_let_go_says_so),
         cmocka_unit_test(a_call_that_hangs_keeps_its_run_no_longer_than_its_step),
         cmocka_unit_test(an_answer_that_is_lost_loses_no_lease),
