@@ -10,7 +10,7 @@
 #include "run/run_upstream.h"
 #include "wire/subject.h"
 
-enum { BOOKS = 4 };
+enum { BOOKS = 4, VERSION_KEY_SIZE = STR_NAME_SIZE + 24 };
 
 struct depth {
     uint64_t queued;
@@ -20,7 +20,9 @@ struct depth {
 struct gw_book {
     struct gw *gw;
     struct run_tenants *tenants;
-    struct map *flows;     /* key -> struct json: the whole value */
+    struct map *flows; /* key -> struct json: the whole value */
+    struct map
+        *versions; /* "<flow>.v<n>" -> struct json: those that the bucket's history has, too */
     struct map *upstreams; /* name -> struct run_upstream */
     struct map *depths;    /* tenant -> struct depth */
     struct gw_refusals *refusals;
@@ -67,6 +69,24 @@ static struct err read_tenant(struct gw_book *book, const char *key, const struc
     return OK;
 }
 
+static const char *version_key(const char *name, uint64_t version, char ret[VERSION_KEY_SIZE])
+{
+    str_format(ret, VERSION_KEY_SIZE, "%s.v%llu", name, (unsigned long long)version);
+    return ret;
+}
+
+static void keep_version(struct gw_book *book, const char *name, struct json *doc)
+{
+    uint64_t version = (uint64_t)json_int(json_get(doc, "version"));
+    char key[VERSION_KEY_SIZE];
+    struct json *old = NULL;
+
+    if (version == 0)
+        return;
+    old = map_put(book->versions, version_key(name, version, key), json_ref(doc));
+    json_free(&old);
+}
+
 static struct err read_flow(struct gw_book *book, const char *key, const struct bus_msg *msg,
                             struct problem *why)
 {
@@ -85,6 +105,7 @@ static struct err read_flow(struct gw_book *book, const char *key, const struct 
         json_free(&doc);
         return e;
     }
+    keep_version(book, key, doc);
     old = map_put(book->flows, key, doc);
     json_free(&old);
     return OK;
@@ -217,6 +238,7 @@ struct gw_book *gw_book_new(struct gw *gw)
     book->gw        = gw;
     book->tenants   = run_tenant_new();
     book->flows     = map_new();
+    book->versions  = map_new();
     book->upstreams = map_new();
     book->depths    = map_new();
     book->refusals  = gw_refusal_new(gw->bus);
@@ -268,6 +290,7 @@ void gw_book_free(struct gw_book **slot)
     bus_unsubscribe(&book->depth_sub);
     run_tenant_free(&book->tenants);
     free_json(&book->flows);
+    free_json(&book->versions);
     free_values(&book->upstreams);
     free_values(&book->depths);
     gw_refusal_free(&book->refusals);
@@ -314,11 +337,21 @@ static struct err no_flow(const struct gw_book *book, const char *ref, struct pr
     return err_of(ERR_REJECT, "look up flow");
 }
 
+/* Kept by hand, or replaced by a newer one; of a flow that was removed none is left. */
+static const struct json *find_version(const struct gw_book *book, const char *name,
+                                       uint64_t version)
+{
+    char key[VERSION_KEY_SIZE];
+    const struct json *kept = map_find(book->flows, version_key(name, version, key));
+
+    return kept || !map_find(book->flows, name) ? kept : map_find(book->versions, key);
+}
+
 struct err gw_book_flow(const struct gw_book *book, const char *ref,
                         const struct json **ret_doc, char *ret_name, size_t name_size,
                         struct problem *why)
 {
-    char name[STR_NAME_SIZE], old[STR_NAME_SIZE + 24];
+    char name[STR_NAME_SIZE];
     size_t len       = strcspn(ref, "@");
     uint64_t version = 0;
 
@@ -331,8 +364,7 @@ struct err gw_book_flow(const struct gw_book *book, const char *ref,
     const struct json *value = map_find(book->flows, name);
     uint64_t current         = value ? (uint64_t)json_int(json_get(value, "version")) : 0;
     if (ref[len] && version != current) {
-        str_format(old, sizeof old, "%s.v%llu", name, (unsigned long long)version);
-        value   = map_find(book->flows, old);
+        value   = find_version(book, name, version);
         current = version;
     }
     if (!value)

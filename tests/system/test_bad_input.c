@@ -425,6 +425,28 @@ static void a_wrong_value_leaves_the_last_good_one(void **state)
     answer_deinit(&a);
 }
 
+static bool is_flow(struct world *w, const char *wanted, const char *name)
+{
+    char body[100];
+
+    snprintf(body, sizeof(body), "{\"flow\":\"%s\",\"dry_run\":true}", wanted);
+    struct answer a = client_ask_text(w->client, "sluice.api.submit.acme", body);
+    bool yes        = strcmp(answer_text(&a, "flow"), name) == 0;
+    answer_deinit(&a);
+    return yes;
+}
+
+static void older_versions_of_a_flow_stay(void **state)
+{
+    struct world *w = *state;
+
+    client_put(w->client, "sluice_flows", "grown", "{\"version\":1," FLOW "}");
+    client_put(w->client, "sluice_flows", "grown", "{\"version\":2," FLOW "}");
+    WORLD_WAIT(w, 5000, is_flow(w, "grown", "grown@2"));
+    WORLD_MUST(w, is_flow(w, "grown@2", "grown@2") && is_flow(w, "grown@1", "grown@1"));
+    WORLD_MUST(w, !is_flow(w, "grown@3", "grown@3"));
+}
+
 static uint64_t alerts_of(struct world *w, const char *name)
 {
     char subject[128];
@@ -515,6 +537,7 @@ int main(void)
         cmocka_unit_test(an_ended_run_cannot_be_cancelled),
         cmocka_unit_test(what_is_not_there_is_said),
         cmocka_unit_test(a_wrong_value_leaves_the_last_good_one),
+        cmocka_unit_test(older_versions_of_a_flow_stay),
         cmocka_unit_test(a_wrong_value_is_alerted_once),
         cmocka_unit_test(nothing_refused_left_anything),
     };
