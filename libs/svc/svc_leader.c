@@ -11,9 +11,10 @@
 #include "wire/subject.h"
 
 enum {
-    LEADER_MAGIC = 0x534c4431,
-    VALUE_SIZE   = 320,
-    SOON_MS      = 250, /* before a campaign or renewal that could not be sent is tried again */
+    LEADER_MAGIC      = 0x534c4431,
+    VALUE_SIZE        = 320,
+    REPLICATED_TTL_MS = 15000,
+    SOON_MS = 250,      /* before a campaign or renewal that could not be sent is tried again */
     READ_AGAIN_MS = 50, /* a read may be answered by a follower that has not heard yet */
 };
 
@@ -327,12 +328,13 @@ struct svc_leader *svc_leader_new(struct svc *svc, const char *key, uint64_t ttl
                                   const struct svc_leader_events *on)
 {
     struct svc_leader *l = mem_new(struct svc_leader);
+    bool replicated      = svc_config(svc)->replicas > 1;
     char filter[SUBJECT_SIZE];
 
     must(ttl_ms >= 1000);
     l->op.magic = LEADER_MAGIC;
     l->svc      = svc;
-    l->ttl_ms   = ttl_ms;
+    l->ttl_ms   = replicated && ttl_ms < REPLICATED_TTL_MS ? REPLICATED_TTL_MS : ttl_ms;
     l->on       = *on;
     l->wake_at  = svc_now(svc);
     must(str_copy(l->key, sizeof(l->key), key));

@@ -23,8 +23,9 @@ struct svc_leader_events {
     void *self;
 };
 
-/* key: a name (str_is_name) with dots allowed, at most 64 characters; ttl_ms at least 1000.  Campaigns from when the service
-   is ready. */
+/* key: a name (str_is_name) with dots allowed, at most 64 characters; ttl_ms at least 1000, and taken as 15 s
+   at least where streams have replicas: an election of the server may last longer than less.  Campaigns from when
+   the service is ready. */
 struct svc_leader *svc_leader_new(struct svc *svc, const char *key, uint64_t ttl_ms,
                                   const struct svc_leader_events *on);
 void svc_leader_free(struct svc_leader **leader); /* resigns: deletes the key if it is ours */

@@ -10,7 +10,7 @@
 #include "lim_heard.h"
 #include "wire/subject.h"
 
-enum { STATE_MS = 1000, WAITING_MAX = 100000, REPLICATED_TTL_MS = 15000, SOON_MS = 50 };
+enum { STATE_MS = 1000, WAITING_MAX = 100000, SOON_MS = 50 };
 
 METRIC_REGISTER(show_metrics, lim_metrics, LIM_METRICS)
 
@@ -151,16 +151,13 @@ static void on_streams(void *self)
 {
     struct lim *lim                       = SELF(struct lim, LIM_MAGIC, self);
     const struct svc_leader_events events = {.won = on_won, .lost = on_lost, .self = lim};
-    uint64_t ttl_ms                       = lim->config->leader_ttl_ms;
     char key[STR_NAME_SIZE];
 
     if (lim->leader)
         return;
-    if (svc_config(lim->svc)->replicas > 1 && ttl_ms < REPLICATED_TTL_MS)
-        ttl_ms = REPLICATED_TTL_MS;
     str_format(key, sizeof(key), "limiter-%u", (unsigned)lim->config->shard);
     lim_on_follow(lim);
-    lim->leader = svc_leader_new(lim->svc, key, ttl_ms, &events);
+    lim->leader = svc_leader_new(lim->svc, key, lim->config->leader_ttl_ms, &events);
 }
 
 /* ---- by itself --------------------------------------------------------------------- */

@@ -168,10 +168,6 @@ struct sch *sch_new(struct svc *svc, const struct sch_config *config)
     sch_slot_init(&s->jobs);
     s->index = sch_index_new(&s->pools, &s->jobs, s->book, ack, s);
     svc_metrics(svc, METRICS, sizeof(METRICS) / sizeof(METRICS[0]), &s->metrics, gauges, s);
-    if (svc_config(svc)->replicas > 1 && config->leader_ttl_ms < 15000)
-        log_warn("with replicas an election takes longer than that: SLUICE_LEADER_TTL should "
-                 "be at least 15s",
-                 KV("ms", config->leader_ttl_ms));
     svc_on_ready(svc, ready, s);
     svc_on_drain(svc, drain_begin, drained, s);
     return s;

@@ -197,6 +197,24 @@ static void killed_leader_is_followed_when_its_term_is_over(void **state)
     assert_true(next > epoch);
 }
 
+/* An election of the server may last longer than a term that is this short. */
+static void with_replicas_a_term_is_not_short(void **state)
+{
+    static const char *const REPLICATED[] = {"SLUICE_REPLICAS=3", "SLUICE_STREAMS=none", NULL};
+    struct rig *r                         = *state;
+
+    start(r, &r->a); /* makes the streams */
+    rig_expect(&r->a, "won ");
+    rig_end(&r->a);
+    rig_start(&r->b, r->nats.url, "candidate", REPLICATED);
+    rig_expect(&r->b, "won ");
+    uint64_t died = clk_mono_ms();
+    kill(r->b.pid, SIGKILL);
+    start(r, &r->a);
+    rig_expect_in(&r->a, "won ", 2 * RIG_WAIT_MS);
+    assert_true(clk_mono_ms() - died > 3 * TTL_MS);
+}
+
 /* All hear at once that the key is gone, and all write it. */
 static void of_many_that_campaign_at_once_one_wins(void **state)
 {
@@ -350,6 +368,7 @@ int main(int argc, char **argv)
         WITH(one_of_two_leads_and_stays_with_its_epoch),
         WITH(drained_leader_hands_over_at_once),
         WITH(killed_leader_is_followed_when_its_term_is_over),
+        WITH(with_replicas_a_term_is_not_short),
         WITH(of_many_that_campaign_at_once_one_wins),
         WITH(frozen_leader_knows_that_it_is_none_before_it_acts),
         WITH(deleted_key_ends_a_leadership),
