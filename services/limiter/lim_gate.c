@@ -9,8 +9,9 @@
 #define NS_PER_MS UINT64_C(1000000)
 
 enum {
-    GROW_MS = 100, /* how often those who wait hear that a ramp went on */
-    JITTER  = 5,   /* a fifth */
+    GROW_MS =
+        100, /* how often it is looked whether a ramp went on, or a slowed one stands still */
+    JITTER = 5, /* a fifth */
 };
 
 struct ask {
@@ -349,7 +350,7 @@ static void wake_later(struct lim_gate *g, struct lim_gate_entry *e, const struc
         wake_in(e, now, b->ms);
     if (close_ms > 0 && e->queue.close_count > 0)
         wake_in(e, now, close_ms);
-    if (mode == PERMIT_MODE_RAMP || mode == PERMIT_MODE_LIMITED)
+    if (mode == PERMIT_MODE_RAMP || mode == PERMIT_MODE_LIMITED || mode == PERMIT_MODE_SLOWED)
         wake_in(e, now, GROW_MS);
 }
 

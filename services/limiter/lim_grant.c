@@ -233,6 +233,12 @@ static void average(uint64_t *ms, uint64_t sample)
     *ms = *ms == 0 ? sample : (*ms * (AVERAGE_PART - 1) + sample) / AVERAGE_PART;
 }
 
+static void move(struct lim_key *key, uint64_t at_ms)
+{
+    if (key->moved_ms < at_ms)
+        key->moved_ms = at_ms;
+}
+
 static uint64_t between(uint64_t from, uint64_t to)
 {
     return to > from ? to - from : 0;
@@ -314,6 +320,7 @@ static void apply_grant(struct lim_grants *all, const struct grant_record *r)
             return;
         add_part(all, h, r);
     }
+    move(key, r->at_ms);
     h->at_ms       = r->at_ms;
     h->lifetime_ms = r->lifetime_ms;
     heap_put(&all->expiries, &h->expiry, lim_grant_expires_ms(h));
@@ -356,6 +363,7 @@ static void apply_return(struct lim_grants *all, const struct grant_record *r)
         opens = opens || part->session_open;
         if (part->in_flight)
             count_call(part->key, h->tenant, -1);
+        move(part->key, r->at_ms);
         if (r->call_class != CALL_UNSENT)
             average(&part->key->hold_ms, between(h->at_ms, r->at_ms));
         if (h->probe && strcmp(part->key->mode.probe, h->id) == 0)
@@ -553,6 +561,7 @@ void lim_grant_clamp(struct lim_grants *all, uint64_t now)
         not_after(&key->mode.fresh_ms, now);
         not_after(&key->mode.probe_from_ms, now);
         not_after(&key->mode.window.cut_ms, now);
+        not_after(&key->moved_ms, now);
         if (key->used_part > now / LIM_USED_PART_MS)
             key->used_part = now / LIM_USED_PART_MS;
     }

@@ -47,6 +47,7 @@ struct lim_key {
     struct map *tenants;           /* tenant -> struct lim_use */
     uint32_t used[LIM_USED_PARTS]; /* grants of rate in each tenth of the last second */
     uint64_t used_part;            /* which tenth the last was in */
+    uint64_t moved_ms;             /* when a call was granted or came back last */
     uint64_t hold_ms,
         session_ms; /* how long calls and sessions last, on the average; 0: not known */
 };

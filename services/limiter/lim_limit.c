@@ -2,7 +2,7 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 
-enum { LATE_MS = 30000, SESSION_MS = 1000, HOLD_UNKNOWN_MS = 1000 };
+enum { STILL_MS = 1000, LATE_MS = 30000, SESSION_MS = 1000, HOLD_UNKNOWN_MS = 1000 };
 
 static const struct lim_block NOTHING = {.why = NULL};
 
@@ -70,12 +70,29 @@ static uint32_t share_of(const struct lim_limit *l, uint32_t limit)
     return part > 0 ? part : 1;
 }
 
+/* Nothing moves at a slowed upstream for twice as long as calls last: those that are out may be of the dead, and stay
+   taken for the whole lifetime of a call.  One more goes, and says how the upstream is. */
+static bool stands_still(const struct lim_limit *l)
+{
+    const struct lim_key *k = l->key;
+    uint32_t whole          = l->config->in_flight;
+    uint64_t last           = k->hold_ms > STILL_MS ? k->hold_ms : STILL_MS;
+
+    return k->mode.mode == PERMIT_MODE_SLOWED && l->now >= k->moved_ms + 2 * last &&
+           (whole == 0 || k->use.in_flight < whole);
+}
+
+static bool is_full(const struct lim_limit *l, uint32_t room)
+{
+    return l->key->use.in_flight >= room && !stands_still(l);
+}
+
 static bool too_many_calls(const struct lim_limit *l, const struct lim_limit_ask *a,
                            uint32_t room)
 {
     if (a->again || room == UINT32_MAX)
         return false;
-    if (l->key->use.in_flight >= room)
+    if (is_full(l, room))
         return true;
     return !a->key->close && l->config->tenant_share < 1 &&
            lim_grant_use(l->key, a->tenant).in_flight >= share_of(l, room);
@@ -153,7 +170,7 @@ struct lim_block lim_limit_block_all(const struct lim_limit *l)
         return m.block;
     if (ns > 0)
         return (struct lim_block){.why = "upstream_rate", .ms = ms_of(ns)};
-    if (l->key->use.in_flight >= m.room)
+    if (is_full(l, m.room))
         return (struct lim_block){.why = "upstream_in_flight"};
     return NOTHING;
 }

@@ -352,6 +352,34 @@ static void a_waiting_ask_repeated_is_answered_once_where_it_came_last(void **st
 
 /* ---- sessions ---------------------------------------------------------------------- */
 
+/* The call of a worker that died is out for its whole lifetime, and fills what is left of a slowed upstream. */
+static void a_slowed_upstream_does_not_stand_still_for_the_dead(void **state)
+{
+    struct run_upstream u = gate_upstream("up");
+
+    (void)state;
+    u.in_flight            = 3;
+    struct gate *g         = open_gate(&u);
+    struct permit_ask dead = gate_want("up", 1), bad = gate_want("up", 2),
+                      a = gate_want("up", 3), b = gate_want("up", 4);
+
+    a.wait_ms = b.wait_ms = 60000;
+    assert_true(gate_ask(g, &dead)->ok && gate_ask(g, &bad)->ok);
+    (void)gate_tick(g, 500);
+    gate_return(g, 2, CALL_SERVER, 500);
+    assert_int_equal(gate_state(g, "up").mode, PERMIT_MODE_SLOWED);
+    assert_int_equal(gate_state(g, "up").in_flight, 1);
+    const struct told *ta = gate_ask(g, &a), *tb = gate_ask(g, &b);
+    for (uint64_t ms = 0; ms < 1900; ms += 100)
+        (void)gate_tick(g, 100);
+    assert_false(ta->any || tb->any);
+    (void)gate_tick(g, 200);
+    assert_true(ta->ok && !tb->any); /* one */
+    gate_return(g, 3, CALL_OK, 200);
+    assert_true(tb->ok); /* a good answer widens it as ever */
+    gate_free(&g);
+}
+
 static void a_session_is_held_until_its_close_is_confirmed(void **state)
 {
     struct run_upstream u = gate_upstream("up");
@@ -1006,6 +1034,7 @@ int main(void)
         cmocka_unit_test(a_repeated_ask_that_is_refused_holds_nothing),
         cmocka_unit_test(granted_anew_it_needs_a_place_like_any_other),
         cmocka_unit_test(a_waiting_ask_repeated_is_answered_once_where_it_came_last),
+        cmocka_unit_test(a_slowed_upstream_does_not_stand_still_for_the_dead),
         cmocka_unit_test(a_session_is_held_until_its_close_is_confirmed),
         cmocka_unit_test(a_tenant_has_its_number_of_sessions_over_all_upstreams),
         cmocka_unit_test(an_open_that_was_not_sent_or_was_refused_holds_nothing),
