@@ -42,14 +42,13 @@ static void arm(struct svc *svc, uint64_t next)
 
 static uint64_t complain(struct svc *svc, uint64_t now)
 {
-    const char *at = strrchr(svc->config.nats_url, '@'); /* what is before it is a secret */
-
     if (svc->complained || bus_connected(svc->bus) || bus_connected_at(svc->bus))
         return UINT64_MAX;
     if (now < svc->started + UNHEARD_MS)
         return svc->started + UNHEARD_MS;
     svc->complained = true;
-    log_warn("nats cannot be reached, trying on", KV("at", at ? at + 1 : svc->config.nats_url));
+    log_warn("nats cannot be reached, trying on",
+             KV("at", svc_config_nats_place(&svc->config)));
     return UINT64_MAX;
 }
 
@@ -329,7 +328,8 @@ static void open_bus(struct svc *svc)
     struct err e = bus_open(&svc->bus, &svc->loop, &config);
 
     if (failed(e))
-        die(2, "NATS_URL: %s", err_text(e, text, sizeof(text)));
+        die(2, "NATS_URL: %s cannot be used: %s", svc_config_nats_place(&svc->config),
+            err_text(e, text, sizeof(text)));
 }
 
 struct svc *svc_new(const struct svc_about *about, int argc, char **argv)

@@ -49,6 +49,41 @@ static bool readable(const char *name, const char *path, char *why, size_t why_s
     return false;
 }
 
+/* [SCHEME://][USER[:PASSWORD]@]HOST[:PORT]; what nats.c would say of another comes late and in numbers. */
+static bool is_nats_url(const char *at, size_t len)
+{
+    const char *end = at + len, *scheme = memmem(at, len, "://", 3), *user = NULL;
+
+    if (scheme)
+        at = scheme + 3;
+    user = memrchr(at, '@', (size_t)(end - at));
+    if (user)
+        at = user + 1;
+    if (at < end && *at == '[')
+        at += strcspn(at, "],"); /* an address of IPv6 */
+    size_t host = strcspn(at, ":, \t");
+    at += host;
+    if (host == 0 || at > end)
+        return false;
+    return at == end || (*at == ':' && end - at > 1 &&
+                         strspn(at + 1, "0123456789") == (size_t)(end - at - 1));
+}
+
+static bool are_nats_urls(const char *list)
+{
+    size_t len = strcspn(list, ",");
+
+    return is_nats_url(list, len) && (!list[len] || are_nats_urls(list + len + 1));
+}
+
+/* What is before the last @ is a secret. */
+const char *svc_config_nats_place(const struct svc_config *config)
+{
+    const char *at = strrchr(config->nats_url, '@');
+
+    return at ? at + 1 : config->nats_url;
+}
+
 struct err svc_config_check(const struct svc_config *config, char *why, size_t why_size)
 {
     struct err no = err_of(ERR_REJECT, "configuration");
@@ -57,6 +92,13 @@ struct err svc_config_check(const struct svc_config *config, char *why, size_t w
         !readable("NATS_USER_FILE", config->nats_user_file, why, why_size) ||
         !readable("NATS_CA", config->nats_ca, why, why_size))
         return no;
+    if (!are_nats_urls(config->nats_url)) {
+        str_format(why, why_size,
+                   "NATS_URL: \"%.100s\" is no address; write nats://host:4222, several with "
+                   "commas between them",
+                   svc_config_nats_place(config));
+        return no;
+    }
     if (svc_config_listens(config) && !httpd_at_valid(config->http)) {
         str_format(why, why_size,
                    "SLUICE_HTTP: \"%.100s\" is not an address; write host:port such as "

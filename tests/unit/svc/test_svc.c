@@ -283,6 +283,10 @@ static void check_says_what_is_wrong_in_one_line_and_exits_2(void **state)
     check_alone(r, "SLUICE_DRAIN=soon", 2, "SLUICE_DRAIN");
     check_alone(r, "SLUICE_REPLICAS=9", 2, "SLUICE_REPLICAS");
     check_alone(r, "SLUICE_CELL=a b", 2, "SLUICE_CELL");
+    check_alone(r, "NATS_URL=foo:bar:baz", 2, "NATS_URL: \"foo:bar:baz\" is no address");
+    check_alone(r, "NATS_URL=nats://ann:secret@:4222", 2, "NATS_URL: \":4222\" is no address");
+    check_alone(r, "NATS_URL=nats://a:4222,", 2, "NATS_URL");
+    check_alone(r, "NATS_URL=tls://ann:p:w@[::1]:4222,b", 0, "good");
     check_alone(r, "OTEL_RESOURCE_ATTRIBUTES=region", 2, "OTEL_RESOURCE_ATTRIBUTES");
 }
 
