@@ -22,7 +22,7 @@ enum {
     CONNECT_MS = 2000,
     WRITE_MS =
         250, /* a stopped server blocks the writer that long, once (measured: 6 s without) */
-    FLUSH_US    = 200,   /* the library's 1000 halves the rate of 16 in flight (measured) */
+    FLUSH_US    = 50,    /* the library's 1000 halves the rate of 16 in flight (decision 2) */
     SUBJECT_MAX = 1024,  /* the server hangs up on a line of more than 4096 */
     DRAIN_MS    = 2000,  /* for the server to say that it sends no more */
     GOODBYE_MS  = 15000, /* more than a connection attempt, which holds the library's lock */
