@@ -1,5 +1,5 @@
 /*
- * planted - a bug that a fuzzer must find within its minute, or it looks into nothing.
+ * planted - a bug that a fuzzer must find within four minutes, or it looks into nothing.
  *
  * In the programs planted.X, which are fuzz.X built with -DPLANTED (preset fuzz only), a condition that lies deep in
  * what the target reads is a crash; the test passes when the crash was found.
