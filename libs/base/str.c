@@ -294,6 +294,13 @@ static bool read_with_unit(const char *s, const struct unit *units, uint64_t *re
     return false;
 }
 
+const char *str_url_place(const char *url)
+{
+    const char *at = strrchr(url, '@');
+
+    return at ? at + 1 : url;
+}
+
 /* Ten thousand years. What is longer is nobody's wish, and would overflow where it is added to a time. */
 static const uint64_t DURATION_MAX_MS = UINT64_C(3652500) * 86400000;
 

@@ -42,6 +42,9 @@ bool str_token(const char *subject, unsigned n, char *ret, size_t size);
 MUST_USE struct err str_u64(const char *s, uint64_t *ret);
 MUST_USE struct err str_double(const char *s, double *ret);
 
+/* Where a url leads, for people to read: what is before its last @ is a secret. */
+const char *str_url_place(const char *url);
+
 /* "90s" "5m" "24h" "250ms" "7d"; no sign, no blanks, no fractions, at most 10,000 years: a few of them and a time
    can be added.  REJECT else. */
 MUST_USE struct err str_duration_ms(const char *s, uint64_t *ret);

@@ -48,7 +48,7 @@ static uint64_t complain(struct svc *svc, uint64_t now)
         return svc->started + UNHEARD_MS;
     svc->complained = true;
     log_warn("nats cannot be reached, trying on",
-             KV("at", svc_config_nats_place(&svc->config)));
+             KV("at", str_url_place(svc->config.nats_url)));
     return UINT64_MAX;
 }
 
@@ -328,7 +328,7 @@ static void open_bus(struct svc *svc)
     struct err e = bus_open(&svc->bus, &svc->loop, &config);
 
     if (failed(e))
-        die(2, "NATS_URL: %s cannot be used: %s", svc_config_nats_place(&svc->config),
+        die(2, "NATS_URL: %s cannot be used: %s", str_url_place(svc->config.nats_url),
             err_text(e, text, sizeof(text)));
 }
 

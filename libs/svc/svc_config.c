@@ -54,8 +54,9 @@ static bool is_nats_url(const char *at, size_t len)
 {
     const char *end = at + len, *scheme = memmem(at, len, "://", 3), *user = NULL;
 
-    if (scheme)
-        at = scheme + 3;
+    at = scheme ? scheme + 3 : at + strspn(at, " "); /* blanks around commas mean nothing */
+    while (end > at && end[-1] == ' ')
+        end--;
     user = memrchr(at, '@', (size_t)(end - at));
     if (user)
         at = user + 1;
@@ -76,14 +77,6 @@ static bool are_nats_urls(const char *list)
     return is_nats_url(list, len) && (!list[len] || are_nats_urls(list + len + 1));
 }
 
-/* What is before the last @ is a secret. */
-const char *svc_config_nats_place(const struct svc_config *config)
-{
-    const char *at = strrchr(config->nats_url, '@');
-
-    return at ? at + 1 : config->nats_url;
-}
-
 struct err svc_config_check(const struct svc_config *config, char *why, size_t why_size)
 {
     struct err no = err_of(ERR_REJECT, "configuration");
@@ -96,7 +89,7 @@ struct err svc_config_check(const struct svc_config *config, char *why, size_t w
         str_format(why, why_size,
                    "NATS_URL: \"%.100s\" is no address; write nats://host:4222, several with "
                    "commas between them",
-                   svc_config_nats_place(config));
+                   str_url_place(config->nats_url));
         return no;
     }
     if (svc_config_listens(config) && !httpd_at_valid(config->http)) {

@@ -71,8 +71,6 @@ struct svc {
 struct err svc_config_check(const struct svc_config *config, char *why, size_t why_size);
 /* Whether SLUICE_HTTP asks for a listener. */
 bool svc_config_listens(const struct svc_config *config);
-/* Where NATS is, without the secrets of its URL. */
-const char *svc_config_nats_place(const struct svc_config *config);
 
 /* svc_stream.c: do the streams stand; who makes them. */
 struct svc_stream *svc_stream_new(struct svc *svc);

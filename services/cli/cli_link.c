@@ -75,14 +75,6 @@ static bool connect_to(struct cli_link *l)
     return !failed(finish(l));
 }
 
-static const char *without_secret(const char *url)
-{
-    for (const char *c = url; *c; c++)
-        if (*c == '@')
-            url = c + 1;
-    return url;
-}
-
 int cli_link_open(struct cli *cli)
 {
     const struct bus_config config = {
@@ -108,10 +100,10 @@ int cli_link_open(struct cli *cli)
         fprintf(stderr,
                 "sluice: \"%.100s\" is no address of NATS, or the credentials cannot be "
                 "read\n  write --server nats://host:4222\n",
-                without_secret(cli->server));
+                str_url_place(cli->server));
         return CLI_USAGE;
     }
-    str_format(what, sizeof(what), "NATS cannot be reached at %s", without_secret(cli->server));
+    str_format(what, sizeof(what), "NATS cannot be reached at %s", str_url_place(cli->server));
     return cli_print_away(cli, CLI_UNREACHABLE, what,
                           "is it running?  sluice dev begins one; --server URL names another");
 }

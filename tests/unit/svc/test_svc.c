@@ -287,6 +287,7 @@ static void check_says_what_is_wrong_in_one_line_and_exits_2(void **state)
     check_alone(r, "NATS_URL=nats://ann:secret@:4222", 2, "NATS_URL: \":4222\" is no address");
     check_alone(r, "NATS_URL=nats://a:4222,", 2, "NATS_URL");
     check_alone(r, "NATS_URL=tls://ann:p:w@[::1]:4222,b", 0, "good");
+    check_alone(r, "NATS_URL=nats://a:4222 , b:4222", 0, "good");
     check_alone(r, "OTEL_RESOURCE_ATTRIBUTES=region", 2, "OTEL_RESOURCE_ATTRIBUTES");
 }
 
