@@ -11,7 +11,7 @@
 #include "run/run_id.h"
 #include "run/run_view.h"
 
-enum { KEY_MAX = 256, LABELS_MAX = 16, LABEL_MAX = 128, URL_MAX = 2000 };
+enum { KEY_MAX = 256, LABELS_MAX = 16, LABEL_MAX = 128, URL_MAX = 2000, PLACE_SIZE = 96 };
 
 static const char *const FIELDS[] = {
     "flow",    "input",    "key",        "lane",         "pool",    "lock",         "session",
@@ -74,19 +74,30 @@ static struct err known_fields(struct reader *r)
     return e;
 }
 
-/* A text under its own name or the essay's; null is absent. "" if absent. */
+/* What was said under a name; null is absent. */
+static const struct json *said(const struct reader *r, const char *field)
+{
+    const struct json *v = field ? json_get(r->request, field) : NULL;
+
+    return json_type(v) == JSON_NULL ? NULL : v;
+}
+
+/* Where a text was said: under its own name or the essay's. */
+static const char *place_of(const struct reader *r, const char *field, const char *other,
+                            char ret[PLACE_SIZE])
+{
+    str_format(ret, PLACE_SIZE, "/%s", said(r, other) && !said(r, field) ? other : field);
+    return ret;
+}
+
+/* A text under its own name or the essay's. "" if absent. */
 static struct err text(struct reader *r, const char *field, const char *other, const char **ret)
 {
-    const struct json *v = json_get(r->request, field),
-                      *w = other ? json_get(r->request, other) : NULL;
-    char pointer[96];
+    const struct json *v = said(r, field), *w = said(r, other);
+    char pointer[PLACE_SIZE];
 
     *ret = "";
-    if (json_type(v) == JSON_NULL)
-        v = NULL;
-    if (json_type(w) == JSON_NULL)
-        w = NULL;
-    str_format(pointer, sizeof pointer, "/%s", v ? field : other ? other : field);
+    (void)place_of(r, field, other, pointer);
     if (v && w && !json_equal(v, w))
         return refuse(r, PROBLEM_INVALID_REQUEST, pointer,
                       "\"%s\" and \"%s\" are the same and say different things", field, other);
@@ -100,18 +111,10 @@ static struct err text(struct reader *r, const char *field, const char *other, c
     return OK;
 }
 
-/* Where a text was said: under its own name or the essay's. */
-static const char *place_of(struct reader *r, const char *own, const char *other)
-{
-    return !json_str(json_get(r->request, own + 1)) && json_str(json_get(r->request, other + 1))
-               ? other
-               : own;
-}
-
-static struct err name(struct reader *r, const char *field, const char *other, const char **ret)
+static struct err name(struct reader *r, const char *field, const char **ret)
 {
     char pointer[96];
-    struct err e = text(r, field, other, ret);
+    struct err e = text(r, field, NULL, ret);
 
     if (failed(e) || !**ret || str_is_name(*ret))
         return e;
@@ -161,9 +164,10 @@ static struct err read_key(struct reader *r)
 {
     struct entry_plan *p = &r->out->plan;
     struct err e         = text(r, "key", "job_id", &p->key);
+    char at[PLACE_SIZE];
 
     if (!failed(e) && strlen(p->key) > KEY_MAX)
-        return refuse(r, PROBLEM_INVALID_REQUEST, place_of(r, "/key", "/job_id"),
+        return refuse(r, PROBLEM_INVALID_REQUEST, place_of(r, "key", "job_id", at),
                       "a key has at most %d bytes", KEY_MAX);
     return e;
 }
@@ -196,14 +200,15 @@ static struct err read_labels(struct reader *r)
 static struct err read_names(struct reader *r)
 {
     struct entry_plan *p = &r->out->plan;
-    struct err e         = name(r, "pool", NULL, &p->pool);
+    struct err e         = name(r, "pool", &p->pool);
+    char at[PLACE_SIZE];
 
     if (!failed(e))
-        e = name(r, "lock", NULL, &p->lock);
+        e = name(r, "lock", &p->lock);
     if (!failed(e))
-        e = name(r, "step", NULL, &p->begin);
+        e = name(r, "step", &p->begin);
     if (!failed(e))
-        e = name(r, "upstream", NULL, &p->upstream);
+        e = name(r, "upstream", &p->upstream);
     if (!failed(e))
         e = text(r, "session", "session_id", &p->session);
     if (failed(e))
@@ -211,7 +216,7 @@ static struct err read_names(struct reader *r)
     if (!*p->pool)
         p->pool = "default";
     if (*p->session && (p->session[0] != 's' || !id_valid(p->session + 1)))
-        return refuse(r, PROBLEM_INVALID_REQUEST, place_of(r, "/session", "/session_id"),
+        return refuse(r, PROBLEM_INVALID_REQUEST, place_of(r, "session", "session_id", at),
                       "\"%.40s\" is not a session: s and 26 characters", p->session);
     return OK;
 }
@@ -274,6 +279,7 @@ static struct err read_lane(struct reader *r)
 {
     const char *word;
     struct err e = text(r, "lane", "priority", &word);
+    char at[PLACE_SIZE];
 
     if (failed(e))
         return e;
@@ -281,10 +287,10 @@ static struct err read_lane(struct reader *r)
                      : r->flow->lane != LANE_NONE ? r->flow->lane
                                                   : LANE_STANDARD;
     if (lane == LANE_NONE)
-        return refuse(r, PROBLEM_INVALID_REQUEST, place_of(r, "/lane", "/priority"),
+        return refuse(r, PROBLEM_INVALID_REQUEST, place_of(r, "lane", "priority", at),
                       "\"%.40s\" is no lane; write realtime, standard or bulk", word);
     if (!r->rule->lanes[lane])
-        return refuse(r, PROBLEM_LANE_NOT_ALLOWED, place_of(r, "/lane", "/priority"),
+        return refuse(r, PROBLEM_LANE_NOT_ALLOWED, place_of(r, "lane", "priority", at),
                       "tenant %s may not use lane %s", r->tenant, lane_word(lane));
     r->out->lane      = lane;
     r->out->plan.lane = lane_word(lane);
