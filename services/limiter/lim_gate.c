@@ -73,14 +73,6 @@ static struct ask *ask_of(const struct lim_wait *w)
     return (struct ask *)(uintptr_t)LIST_OWNER(w, struct ask, wait);
 }
 
-static uint64_t sessions_max(const struct lim_gate *g, const struct permit_ask *ask)
-{
-    for (size_t i = 0; i < ask->key_count; i++)
-        if (ask->keys[i].session_open)
-            return g->out.sessions_max(g->out.self, ask->tenant);
-    return 0;
-}
-
 /* Keys that no upstream has are not counted: where browsers visit has no limits in this
    version. */
 static bool counts_elsewhere(const struct lim_gate *g, const struct ask *a)
@@ -231,15 +223,16 @@ static size_t others(const struct lim_gate_entry *e, const struct ask *a)
 static struct lim_block block_at(struct lim_gate *g, struct lim_gate_entry *e,
                                  const struct ask *a, const struct permit_key *k, uint64_t now)
 {
-    const struct lim_limit limit   = limit_at(g, e, now);
+    const struct lim_limit limit = limit_at(g, e, now);
+    uint64_t most = k->session_open ? g->out.sessions_max(g->out.self, a->ask.tenant) : 0;
     const struct lim_limit_ask ask = {
         .tenant  = a->ask.tenant,
         .key     = k,
         .held    = k->session_open && lim_grant_session(g->grants, k->name, a->ask.session),
         .again   = a->again && lim_grant_find(g->grants, a->ask.id) != NULL,
         .waiting = others(e, a),
-        .sessions_max  = k->session_open ? sessions_max(g, &a->ask) : 0,
-        .sessions_open = k->session_open ? lim_grant_sessions(g->grants, a->ask.tenant) : 0};
+        .sessions_max  = most,
+        .sessions_open = most > 0 ? lim_grant_sessions(g->grants, a->ask.tenant) : 0};
 
     return lim_limit_block(&limit, &ask);
 }
@@ -385,12 +378,17 @@ static void serve(struct lim_gate *g, struct lim_gate_entry *e, uint64_t now)
     wake_later(g, e, &b, now);
 }
 
-void lim_gate_tenants(struct lim_gate *g)
+static void freed_everywhere(struct lim_gate *g)
 {
     void *value = NULL;
 
     for (size_t it = 0; map_next(g->entries, &it, NULL, &value);)
         ((struct lim_gate_entry *)value)->dirty = true;
+}
+
+void lim_gate_tenants(struct lim_gate *g)
+{
+    freed_everywhere(g);
 }
 
 void lim_gate_freed(struct lim_gate *g, const char *name)
@@ -400,7 +398,7 @@ void lim_gate_freed(struct lim_gate *g, const char *name)
     if (e)
         e->dirty = true;
     if (g->foreign > 0)
-        lim_gate_tenants(g);
+        freed_everywhere(g);
 }
 
 /* ---- asks -------------------------------------------------------------------------- */
@@ -429,7 +427,8 @@ static struct ask *ask_new(struct lim_gate *g, const struct permit_ask *ask, voi
     a->came_ms = now;
     a->again   = lim_grant_find(g->grants, ask->id) != NULL;
     map_put(g->asks, a->ask.id, a);
-    a->foreign = counts_elsewhere(g, a) || sessions_max(g, ask) > 0;
+    a->foreign = counts_elsewhere(g, a) || (kind_of(ask) == LIM_WAIT_OPEN &&
+                                            g->out.sessions_max(g->out.self, ask->tenant) > 0);
     g->foreign += a->foreign;
     e->again += a->again;
     return a;

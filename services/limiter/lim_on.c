@@ -261,7 +261,7 @@ static void on_anew(void *self)
 /* From its oldest value on: behind one that is refused the last good one is found. */
 void lim_on_follow(struct lim *lim)
 {
-    const struct bus_follow follow = {
+    struct bus_follow follow = {
         .stream       = "KV_" BUCKET_UPSTREAMS,
         .filter       = "$KV." BUCKET_UPSTREAMS ".>",
         .on_msg       = on_value,
@@ -269,17 +269,13 @@ void lim_on_follow(struct lim *lim)
         .on_anew      = on_anew,
         .self         = lim,
     };
+    struct err e = bus_follow(lim->bus, &follow, &lim->upstreams);
 
-    const struct bus_follow tenants = {
-        .stream       = "KV_" BUCKET_TENANTS,
-        .filter       = "$KV." BUCKET_TENANTS ".>",
-        .on_msg       = on_tenant,
-        .on_caught_up = on_caught_up,
-        .self         = lim,
-    };
-
-    if (failed(bus_follow(lim->bus, &follow, &lim->upstreams)) ||
-        failed(bus_follow(lim->bus, &tenants, &lim->tenants)))
+    follow.stream  = "KV_" BUCKET_TENANTS;
+    follow.filter  = "$KV." BUCKET_TENANTS ".>";
+    follow.on_msg  = on_tenant;
+    follow.on_anew = NULL;
+    if (failed(e) || failed(bus_follow(lim->bus, &follow, &lim->tenants)))
         svc_die(lim->svc, "cannot follow the configuration");
 }
 
