@@ -88,6 +88,20 @@ static struct err expire_read(struct bus_op *op, const struct bus_reply *reply)
     return put_status(r, "expired", reply->seq, on_expired);
 }
 
+/* ---- a call of the session in hand ------------------------------------------------------- */
+
+static void call_granted(struct bw_reaper *r, const struct bw_permit_answer *answer,
+                         enum bw_verb verb, bw_answer_fn *fn)
+{
+    r->asking = NULL;
+    if (answer->granted && bw_reap_our_turn(r)) {
+        bw_reap_place_call(r, verb, r->in_hand.record.remote_id, fn);
+        return;
+    }
+    bw_permit_return(r->bw->permits, &r->permit);
+    (void)bw_reap_place_next(r);
+}
+
 /* ---- closing it -------------------------------------------------------------------------- */
 
 static const char *why_closed(const struct bw_reaper *r)
@@ -126,15 +140,7 @@ static void on_closed(void *self, const struct bw_answer *a)
 
 static void close_granted(void *self, const struct bw_permit_answer *answer)
 {
-    struct bw_reaper *r = self;
-
-    r->asking = NULL;
-    if (answer->granted && bw_reap_our_turn(r)) {
-        bw_reap_place_call(r, BW_CLOSE, r->in_hand.record.remote_id, on_closed);
-        return;
-    }
-    bw_permit_return(r->bw->permits, &r->permit);
-    (void)bw_reap_place_next(r);
+    call_granted(self, answer, BW_CLOSE, on_closed);
 }
 
 static struct err ask_to_close(struct bw_reaper *r)
@@ -189,15 +195,7 @@ static void on_touched(void *self, const struct bw_answer *a)
 
 static void touch_granted(void *self, const struct bw_permit_answer *answer)
 {
-    struct bw_reaper *r = self;
-
-    r->asking = NULL;
-    if (answer->granted && bw_reap_our_turn(r)) {
-        bw_reap_place_call(r, BW_TOUCH, r->in_hand.record.remote_id, on_touched);
-        return;
-    }
-    bw_permit_return(r->bw->permits, &r->permit);
-    (void)bw_reap_place_next(r);
+    call_granted(self, answer, BW_TOUCH, on_touched);
 }
 
 static struct err ask_to_touch(struct bw_reaper *r)
