@@ -128,29 +128,13 @@ static void fill(const struct browser *b, const char *text, char *to, size_t siz
     to[len] = '\0';
 }
 
-/* A door that knows it takes a flow that names it, and the limiter says so. */
-static bool is_known(struct world *w)
-{
-    struct answer submit =
-        client_ask_text(w->client, "sluice.api.submit.dev",
-                        "{\"flow\":{\"upstream\":\"chrome\",\"steps\":[{\"id\":\"a\",\"set\":{"
-                        "\"n\":1}}]},\"dry_run\":true}");
-    struct answer admin = client_ask_text(w->client, "sluice.admin.upstream.chrome", "");
-    bool yes            = submit.json && !*answer_header(&submit, "Nats-Service-Error") &&
-               *answer_text(&admin, "mode");
-
-    answer_deinit(&submit);
-    answer_deinit(&admin);
-    return yes;
-}
-
 void browser_put(struct browser *b, const char *fields)
 {
     char value[TEXT_MAX];
 
     fill(b, fields, value, sizeof(value));
     client_put(b->world->client, "sluice_upstreams", "chrome", value);
-    WORLD_WAIT(b->world, READY_MS, is_known(b->world));
+    WORLD_WAIT(b->world, READY_MS, client_knows(b->world->client, "dev", "chrome"));
 }
 
 void browser_submit(struct browser *b, const char *tenant, const char *body, char ret_run[27])

@@ -142,6 +142,26 @@ struct answer client_get(struct client *c, const char *tenant, const char *run)
     return client_ask_text(c, subject, run);
 }
 
+bool client_knows(struct client *c, const char *tenant, const char *upstream)
+{
+    char subject[160], body[200];
+
+    snprintf(body, sizeof(body),
+             "{\"flow\":{\"upstream\":\"%s\",\"steps\":[{\"id\":\"a\",\"set\":{\"n\":1}}]},"
+             "\"dry_run\":true}",
+             upstream);
+    snprintf(subject, sizeof(subject), "sluice.api.submit.%s", tenant);
+    struct answer submit = client_ask_text(c, subject, body);
+    snprintf(subject, sizeof(subject), "sluice.admin.upstream.%s", upstream);
+    struct answer admin = client_ask_text(c, subject, "");
+    bool yes            = submit.json && !*answer_header(&submit, "Nats-Service-Error") &&
+               *answer_text(&admin, "mode");
+
+    answer_deinit(&submit);
+    answer_deinit(&admin);
+    return yes;
+}
+
 void client_status(struct client *c, const char *tenant, const char *run, char ret[32])
 {
     struct answer a = client_get(c, tenant, run);

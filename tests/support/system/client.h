@@ -52,6 +52,9 @@ bool client_status_is(struct client *c, const char *tenant, const char *run,
 /* `get`; fails the test if it is no answer. */
 struct answer client_get(struct client *c, const char *tenant, const char *run);
 
+/* Is this upstream known: does the door take a flow that names it, and the limiter say how it is? */
+bool client_knows(struct client *c, const char *tenant, const char *upstream);
+
 /* Writes a KV value and waits for the answer of the server. */
 void client_put(struct client *c, const char *bucket, const char *key, const char *value);
 

@@ -115,33 +115,13 @@ void upstream_value(const struct upstream *u, const char *fields, char *ret, siz
         u->port, *fields ? "," : "", fields);
 }
 
-/* A door that knows it takes a flow that names it; a limiter says so; the workers are told by the same stream. */
-static bool is_known(const struct upstream *u)
-{
-    char body[256], subject[80];
-
-    snprintf(body, sizeof(body),
-             "{\"flow\":{\"upstream\":\"%s\",\"steps\":[{\"id\":\"a\",\"set\":{\"n\":1}}]},"
-             "\"dry_run\":true}",
-             u->name);
-    snprintf(subject, sizeof(subject), "sluice.admin.upstream.%s", u->name);
-    struct answer submit = client_ask_text(u->world->client, "sluice.api.submit.acme", body);
-    struct answer admin  = client_ask_text(u->world->client, subject, "");
-    bool yes             = submit.json && !*answer_header(&submit, "Nats-Service-Error") &&
-               *answer_text(&admin, "mode");
-
-    answer_deinit(&submit);
-    answer_deinit(&admin);
-    return yes;
-}
-
 void upstream_put(struct upstream *u, const char *fields)
 {
     char value[VALUE_MAX];
 
     upstream_value(u, fields, value, sizeof(value));
     client_put(u->world->client, "sluice_upstreams", u->name, value);
-    WORLD_WAIT(u->world, READY_MS, is_known(u));
+    WORLD_WAIT(u->world, READY_MS, client_knows(u->world->client, "acme", u->name));
 }
 
 struct received {
