@@ -54,7 +54,9 @@ static void judge_wait(struct upstream *sim, bool date)
     upstream_record_free(&r);
 }
 
-static void all_wait(void **state, const char *name, const char *fault, bool date)
+/* In the middle of a load the upstream begins to refuse. */
+static struct upstream *refuses(void **state, const char *name, const char *fault,
+                                struct load **ret_load)
 {
     struct world *w = upstream_world(state, name, 3);
     struct upstream *sim =
@@ -62,9 +64,17 @@ static void all_wait(void **state, const char *name, const char *fault, bool dat
 
     upstream_put(sim,
                  "\"rate\":{\"per_s\":60,\"burst\":6},\"in_flight\":12,\"timeout\":\"5s\"");
-    struct load *load = load_start(w, &READS);
+    *ret_load = load_start(w, &READS);
     WORLD_WAIT(w, 15000, upstream_now(sim, "calls") >= 30);
     upstream_fault(sim, fault);
+    return sim;
+}
+
+static void all_wait(void **state, const char *name, const char *fault, bool date)
+{
+    struct load *load    = NULL;
+    struct upstream *sim = refuses(state, name, fault, &load);
+    struct world *w      = sim->world;
 
     judge_all(w, load, 60000);
     WORLD_MUST(w, upstream_results(w, "done") == RUNS);
@@ -87,15 +97,11 @@ static bool mode_is(struct world *w, const char *wanted)
 /* Told to come again in ten minutes, and then an operator knows better: nobody sleeps on. */
 static void resumed_by_an_operator_all_go_on(void **state)
 {
-    struct world *w = upstream_world(state, "upstream_429_resumed", 3);
-    struct upstream *sim =
-        upstream_start(w, "sim", "{\"latency\":{\"default\":{\"min\":100,\"max\":300}}}");
+    struct load *load    = NULL;
+    struct upstream *sim = refuses(state, "upstream_429_resumed",
+                                   "{\"fault\":\"429\",\"retry_after\":600}", &load);
+    struct world *w      = sim->world;
 
-    upstream_put(sim,
-                 "\"rate\":{\"per_s\":60,\"burst\":6},\"in_flight\":12,\"timeout\":\"5s\"");
-    struct load *load = load_start(w, &READS);
-    WORLD_WAIT(w, 15000, upstream_now(sim, "calls") >= 30);
-    upstream_fault(sim, "{\"fault\":\"429\",\"retry_after\":600}");
     WORLD_WAIT(w, 15000, load_done(load) && mode_is(w, "closed"));
     WORLD_WAIT(w, 30000,
                upstream_now(sim, "in_flight") == 0 &&
