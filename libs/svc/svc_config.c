@@ -54,8 +54,11 @@ static bool is_nats_url(const char *at, size_t len)
 {
     const char *end = at + len, *scheme = memmem(at, len, "://", 3), *user = NULL;
 
-    at = scheme ? scheme + 3 : at + strspn(at, " "); /* blanks around commas mean nothing */
-    while (end > at && end[-1] == ' ')
+    if (scheme)
+        at = scheme + 3;
+    while (at < end && *at == ' ') /* blanks around commas mean nothing */
+        at++;
+    while (at < end && end[-1] == ' ')
         end--;
     user = memrchr(at, '@', (size_t)(end - at));
     if (user)
