@@ -16,7 +16,7 @@
 /* ---- processes ---- */
 
 struct bench_world {
-    char folder[256], url[64], bin[256], server[256];
+    char folder[256], url[64], varz[64], bin[256], server[256];
     pid_t nats, gateway, scheduler, limiter, worker;
     natsConnection *nc;
     jsCtx *js;
@@ -28,6 +28,8 @@ void bench_world_stop(struct bench_world *w);
 double bench_service(struct bench_world *w, const char *name, pid_t *ret);
 long bench_rss_kib(pid_t pid);
 double bench_cpu_ms(pid_t pid);
+/* What the server received and sent so far, but for what this process did over w->nc. */
+double bench_messages(struct bench_world *w);
 
 double bench_now_ms(void);
 

@@ -10,18 +10,19 @@
 
 /*
  * The floor: exactly the stored and delivered messages of a no-op run, with nothing decided between
- * them: PLAN, ticket, its delivery, job, ticket's ack, job's delivery, journal read, LEASED, OUTCOME, END, result,
- * job's ack with its confirmation to a third party; a headers-only follower beside it, and republish, as
+ * them: the request, PLAN, ticket, the answer, the ticket's delivery, job, ticket's ack, job's delivery, journal read, LEASED, OUTCOME, END, result,
+ * job's ack with its confirmation to a third party; headers-only followers of journal and results beside it, and republish, as
  * the real streams have.  One process, one connection, pipelined.
  */
 
-enum { FLOOR_MAGIC = 0x666c6f6f, WINDOW = 1000 };
+enum { FLOOR_MAGIC = 0x666c6f6f, WINDOW = 1000, ANSWER_LEN = 150 };
 
 struct floor;
 
 struct run {
-    struct bus_op op;
+    struct bus_op op, asker;
     struct floor *floor;
+    struct bus_msg *request;
     char journal[64], name[32];
     uint64_t seq;
     int entries;
@@ -35,8 +36,8 @@ struct floor {
     size_t runs, begun, done;
     struct run *all;
     struct bus_consumer *tickets, *jobs;
-    struct bus_follower *follower;
-    struct bus_sub *freed;
+    struct bus_follower *journal, *results;
+    struct bus_sub *submits, *freed;
     struct bus_op setup;
     int stage;
 };
@@ -47,15 +48,20 @@ static void begin_more(struct floor *f);
 
 /* ---- one run ----------------------------------------------------------------------------------------------- */
 
+static void fail(const char *what, const char *of, struct err e)
+{
+    char text[100];
+
+    fprintf(stderr, "bench: floor: %s %s: %s\n", what, of, err_text(e, text, sizeof text));
+    exit(1);
+}
+
 static void run_over(struct bus_op *op, struct err e)
 {
     struct run *r = SELF(struct run, FLOOR_MAGIC, op);
 
-    if (failed(e)) {
-        char text[100];
-        fprintf(stderr, "bench: floor: %s\n", err_text(e, text, sizeof text));
-        exit(1);
-    }
+    if (failed(e))
+        fail("run", r->name, e);
     r->floor->done++;
     begin_more(r->floor);
 }
@@ -170,9 +176,13 @@ static struct err on_ticket_stored(struct bus_op *op, const struct bus_reply *re
 {
     struct run *r = SELF(struct run, FLOOR_MAGIC, op);
 
-    if (!failed(reply->err) && ++r->met == 2)
+    if (failed(reply->err))
+        return reply->err;
+    bus_answer(r->floor->bus, r->request, bytes_of(BODY, ANSWER_LEN), NULL, 0);
+    bus_msg_free(&r->request);
+    if (++r->met == 2)
         admit(r);
-    return reply->err;
+    return OK;
 }
 
 static struct err on_plan(struct bus_op *op, const struct bus_reply *reply)
@@ -187,6 +197,40 @@ static struct err on_plan(struct bus_op *op, const struct bus_reply *reply)
     return publish(r, subject, NULL, BUS_ANY, on_ticket_stored);
 }
 
+/* What a gateway does. */
+static void on_submit(void *self, struct bus_msg **msg)
+{
+    struct floor *f = self;
+    struct run *r   = run_of(f, *msg);
+
+    r->request = take(msg);
+    bus_op_start(f->bus, &r->op, FLOOR_MAGIC, "floor", 60000, run_over);
+    (void)publish(r, r->journal, NULL, 0, on_plan);
+}
+
+static void asked(struct bus_op *op, struct err e)
+{
+    struct run *r = LIST_OWNER(op, struct run, asker);
+
+    if (failed(e))
+        fail("submit", r->name, e);
+}
+
+static struct err on_answer(struct bus_op *op, const struct bus_reply *reply)
+{
+    return failed(reply->err) ? reply->err : bus_op_done(op);
+}
+
+static void submit(struct run *r)
+{
+    char subject[64];
+    const struct bus_out out = {.subject = subject, .body = bytes_of(BODY, ANSWER_LEN)};
+
+    str_format(subject, sizeof subject, "bench.submit.%s", r->name);
+    bus_op_start(r->floor->bus, &r->asker, FLOOR_MAGIC, "floor-submit", 60000, asked);
+    (void)bus_request(&r->asker, &out, 60000, on_answer);
+}
+
 static void begin_more(struct floor *f)
 {
     if (f->done == f->runs) {
@@ -199,8 +243,7 @@ static void begin_more(struct floor *f)
         r->floor = f;
         str_format(r->name, sizeof r->name, "%zu", f->begun++);
         str_format(r->journal, sizeof r->journal, "floor.journal.%s", r->name);
-        bus_op_start(f->bus, &r->op, FLOOR_MAGIC, "floor", 60000, run_over);
-        (void)publish(r, r->journal, NULL, 0, on_plan);
+        submit(r);
     }
 }
 
@@ -253,12 +296,9 @@ static struct err next_setup(struct bus_op *op, const struct bus_reply *reply)
 static void setup_over(struct bus_op *op, struct err e)
 {
     struct floor *f = LIST_OWNER(op, struct floor, setup);
-    char text[100];
 
-    if (failed(e)) {
-        fprintf(stderr, "bench: floor: %s\n", err_text(e, text, sizeof text));
-        exit(1);
-    }
+    if (failed(e))
+        fail("set-up", "of the streams", e);
     uv_stop(&f->loop);
 }
 
@@ -286,13 +326,19 @@ double bench_floor_runs(struct bench_world *w, size_t runs)
         .stream = "FLOOR_PENDING", .consumer = "tickets", .on_msg = on_ticket, .self = &f};
     const struct bus_consume jobs = {
         .stream = "FLOOR_JOBS", .consumer = "jobs", .on_msg = on_job, .self = &f};
-    const struct bus_follow follow = {.stream       = "FLOOR_JOURNAL",
-                                      .filter       = "floor.journal.*",
-                                      .headers_only = true,
-                                      .on_msg       = ignore};
+    const struct bus_follow journal = {.stream       = "FLOOR_JOURNAL",
+                                       .filter       = "floor.journal.*",
+                                       .headers_only = true,
+                                       .on_msg       = ignore};
+    const struct bus_follow results = {.stream       = "FLOOR_RESULTS",
+                                       .filter       = "floor.result.*",
+                                       .headers_only = true,
+                                       .on_msg       = ignore};
     if (failed(bus_consume(f.bus, &tickets, &f.tickets)) ||
         failed(bus_consume(f.bus, &jobs, &f.jobs)) ||
-        failed(bus_follow(f.bus, &follow, &f.follower)) ||
+        failed(bus_follow(f.bus, &journal, &f.journal)) ||
+        failed(bus_follow(f.bus, &results, &f.results)) ||
+        failed(bus_subscribe(f.bus, "bench.submit.*", NULL, on_submit, &f, &f.submits)) ||
         failed(bus_subscribe(f.bus, "bench.freed", NULL, ignore, NULL, &f.freed)))
         exit(1);
     bus_consumer_room(f.tickets, WINDOW);

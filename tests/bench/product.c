@@ -68,6 +68,12 @@ static void put_tenant(struct bench_world *w, const char *tenant, const char *va
     usleep(300000); /* every process has heard of it */
 }
 
+/* A ratio says something only where both sides said as much. */
+static bool are_alike(double a, double b)
+{
+    return a <= b * 1.05 && b <= a * 1.05;
+}
+
 void bench_run_noop(struct bench_world *w, size_t runs)
 {
     uint64_t before                  = stored(w, "SLUICE_RESULTS");
@@ -80,15 +86,26 @@ void bench_run_noop(struct bench_world *w, size_t runs)
     put_tenant(w, "bench", "{\"tier\":\"scale\",\"cap\":1000,\"queue_max\":1000000}");
     for (int i = 0; i < 4; i++)
         cpu[i] = bench_cpu_ms(pids[i]);
+    double said  = bench_messages(w);
     double begun = bench_now_ms();
     submit_many(w, "bench", runs, before);
     wait_results(w, before + runs);
     double took = bench_now_ms() - begun;
     double rate = (double)runs * 1000.0 / took;
+    said =
+        bench_messages(w) - said + 2 * (double)runs; /* each submit and its answer are ours */
     for (int i = 0; i < 4; i++)
         bench_figure(names[i], "us", (bench_cpu_ms(pids[i]) - cpu[i]) * 1000.0 / (double)runs,
                      0);
-    bench_figure("no-op runs end to end", "runs/s", rate, bench_floor_runs(w, runs));
+    double floor_said = bench_messages(w);
+    double floor      = bench_floor_runs(w, runs);
+    floor_said        = bench_messages(w) - floor_said;
+    bench_figure("messages of the server, a no-op run", "", said / (double)runs,
+                 floor_said / (double)runs);
+    if (!are_alike(said, floor_said))
+        fprintf(stderr, "bench: the floor is not of the same messages: no ratio\n");
+    bench_figure("no-op runs end to end", "runs/s", rate,
+                 are_alike(said, floor_said) ? floor : 0);
 }
 
 static void make_answer_stream(struct bench_world *w)

@@ -11,6 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <curl/curl.h>
+#include <jansson.h>
+
 #include "bench.h"
 #include "support/free_port.h"
 
@@ -101,8 +104,11 @@ void bench_world_start(struct bench_world *w)
     FILE *f = fopen(config, "w");
     if (!f)
         give_up("cannot write into build/bench");
-    fprintf(f, "listen: 127.0.0.1:%d\njetstream { store_dir: \"%s/store\" }\n", port,
-            w->folder);
+    int monitor = free_port();
+    snprintf(w->varz, sizeof w->varz, "http://127.0.0.1:%d/varz", monitor);
+    fprintf(f,
+            "listen: 127.0.0.1:%d\nhttp: 127.0.0.1:%d\njetstream { store_dir: \"%s/store\" }\n",
+            port, monitor, w->folder);
     fclose(f);
     w->nats = spawn(w, "nats-server", (char *[]){w->server, (char *)"-c", config, NULL});
     for (double begun = bench_now_ms(); natsConnection_ConnectTo(&w->nc, w->url) != NATS_OK;) {
@@ -112,6 +118,48 @@ void bench_world_start(struct bench_world *w)
     }
     if (natsConnection_JetStream(&w->js, w->nc, NULL) != NATS_OK)
         give_up("no JetStream");
+}
+
+static size_t on_data(char *data, size_t size, size_t count, void *self)
+{
+    return fwrite(data, size, count, self);
+}
+
+static json_t *varz(const struct bench_world *w)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *to   = open_memstream(&text, &len);
+    CURL *curl = curl_easy_init();
+
+    curl_easy_setopt(curl, CURLOPT_URL, w->varz);
+    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, to);
+    CURLcode got = curl_easy_perform(curl);
+    curl_easy_cleanup(curl);
+    fclose(to);
+    json_t *doc = got == CURLE_OK ? json_loadb(text, len, 0, NULL) : NULL;
+    free(text);
+    if (!doc)
+        give_up("nats-server does not say how many messages there were");
+    return doc;
+}
+
+double bench_messages(struct bench_world *w)
+{
+    natsStatistics *own = NULL;
+    uint64_t in = 0, out = 0;
+    json_t *doc = varz(w);
+    double all  = json_number_value(json_object_get(doc, "in_msgs")) +
+                 json_number_value(json_object_get(doc, "out_msgs"));
+
+    natsStatistics_Create(&own);
+    natsConnection_GetStats(w->nc, own);
+    natsStatistics_GetCounts(own, &in, NULL, &out, NULL, NULL);
+    natsStatistics_Destroy(own);
+    json_decref(doc);
+    return all - (double)in - (double)out;
 }
 
 static void stop(pid_t *pid)
