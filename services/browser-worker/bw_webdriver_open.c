@@ -41,6 +41,8 @@ static struct json *arguments(const struct bw_call *c)
         "--disable-component-update",
         "--disable-sync",
         "--disable-breakpad",
+        /* http:// is gone to as it is written, neither tried as https:// first nor warned of */
+        "--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable",
         NULL,
     };
     struct json *list = json_new_array();

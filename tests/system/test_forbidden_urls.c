@@ -88,6 +88,7 @@ static void start_chromedriver(struct world *w)
     proc_env(driver.proc, "TMPDIR", w->folder);
     snprintf(text, sizeof(text), "http://127.0.0.1:%u", outside.port);
     proc_env(driver.proc, "http_proxy", text);
+    proc_env(driver.proc, "https_proxy", text);
     proc_start(driver.proc);
     driver.port = port_after(w, driver.proc, "ChromeDriver was started successfully on port ");
 }

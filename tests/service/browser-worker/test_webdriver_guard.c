@@ -101,6 +101,22 @@ static void a_public_tenant_goes_to_public_addresses(void **state)
     asked_free(&t);
 }
 
+/* Chromium would first try https:// there, by itself: another server than the one that was named may answer. */
+static void a_url_is_gone_to_as_it_is_written(void **state)
+{
+    (void)state;
+    unsigned tries = rig_visits(&rig, "93.184.216.34:443"), visits = rig_visits(&rig, "/cart");
+    struct asked t = rig_ask(&rig, BROWSE(.is_public = true),
+                             "{\"url\":\"http://93.184.216.34/"
+                             "cart\",\"actions\":[{\"wait\":{\"css\":\"#checkout\"}}]}");
+
+    assert_int_equal(t.fate, CALL_DONE);
+    assert_string_equal(t.url, "http://93.184.216.34/cart");
+    assert_int_equal(rig_visits(&rig, "/cart"), visits + 1);
+    assert_int_equal(rig_visits(&rig, "93.184.216.34:443"), tries);
+    asked_free(&t);
+}
+
 static void a_name_that_cannot_be_resolved_is_not_gone_to(void **state)
 {
     (void)state;
@@ -241,6 +257,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         PROMISE(forbidden_addresses_are_not_gone_to),
         PROMISE(a_public_tenant_goes_to_public_addresses),
+        PROMISE(a_url_is_gone_to_as_it_is_written),
         PROMISE(a_name_that_cannot_be_resolved_is_not_gone_to),
         PROMISE(a_redirect_to_a_forbidden_address_is_seen),
         PROMISE(a_click_to_a_forbidden_address_is_seen),

@@ -158,14 +158,15 @@ static inline pid_t rig_spawn(char *const argv[], char *const env[], int out)
 
 static inline pid_t rig_keeper_start(const struct rig *r, bool broken, unsigned *ret_port)
 {
-    char folder[96], home[96], proxy[96], path[512], line[256];
+    char folder[96], home[96], proxy[96], secure[96], path[512], line[256];
     char *argv[] = {(char *)"chromedriver", (char *)"--port=0", NULL};
-    char *env[]  = {folder, home, proxy, path, NULL};
+    char *env[]  = {folder, home, proxy, secure, path, NULL};
     int out[2];
 
     snprintf(folder, sizeof folder, "TMPDIR=%s", broken ? "/proc/nowhere" : r->folder);
     snprintf(home, sizeof home, "HOME=%s/home", r->folder);
     snprintf(proxy, sizeof proxy, "http_proxy=%s", r->shop);
+    snprintf(secure, sizeof secure, "https_proxy=%s", r->shop);
     snprintf(path, sizeof path, "PATH=%s", getenv("PATH"));
     *ret_port = 0;
     if (pipe(out) != 0)

@@ -91,6 +91,7 @@ struct browser *browser_start(struct world *w)
     proc_arg(b->container, "chromedriver");
     proc_arg(b->container, port);
     proc_env(b->container, "http_proxy", proxy);
+    proc_env(b->container, "https_proxy", proxy);
     proc_start(b->container);
     WORLD_WAIT(w, READY_MS, browser_sessions(b) == 0);
     return b;
