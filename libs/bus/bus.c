@@ -108,6 +108,11 @@ bool bus_connected(const struct bus *bus)
     return bus_nats_connected(bus->nats);
 }
 
+bool bus_denied(const struct bus *bus)
+{
+    return bus_nats_denied(bus->nats);
+}
+
 uint64_t bus_connected_at(const struct bus *bus)
 {
     return bus->connected_at;

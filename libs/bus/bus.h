@@ -54,6 +54,10 @@ bool bus_freeing(const struct bus *bus);
 
 bool bus_connected(const struct bus *bus);
 
+/* The server is there, and the last attempt ended because it refuses our credentials. */
+bool bus_denied(const struct bus *bus);
+bool bus_is_denied(struct err opened); /* the same of a bus_open with `once` */
+
 /* Monotonic ms of the last time the connection was (re)established; 0: never. */
 uint64_t bus_connected_at(const struct bus *bus);
 

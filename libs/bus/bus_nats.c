@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/fault.h"
+#include "base/id.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -33,6 +34,7 @@ enum letter_kind {
     LETTER_SUB_DONE,
     LETTER_CONNECTED,
     LETTER_LOST,
+    LETTER_DENIED,
     LETTER_CLOSED,
     LETTER_ERROR
 };
@@ -60,7 +62,7 @@ struct bus_nats {
     unsigned losses; /* those that the loop has heard of */
     bool refused;    /* the library lost the connection; its letter is on the way */
     unsigned known;  /* subscriptions that the library knows */
-    bool connected, closed, freeing;
+    bool connected, denied, closed, freeing;
     char prefix[INBOX_SIZE];
 };
 
@@ -247,6 +249,17 @@ static void thread_lost(natsConnection *nc, void *closure)
     tell(n, LETTER_LOST, NULL, 0);
 }
 
+/* Asked before each attempt: the only moment at which the library tells how the last one ended. */
+static int64_t thread_waits(natsConnection *nc, int attempts, void *closure)
+{
+    const char *text;
+
+    (void)attempts;
+    if (natsConnection_GetLastError(nc, &text) == NATS_CONNECTION_AUTH_FAILED)
+        tell(closure, LETTER_DENIED, NULL, 0);
+    return RECONNECT_MS + (int64_t)(id_random64() % RECONNECT_MS);
+}
+
 static void thread_closed(natsConnection *nc, void *closure)
 {
     (void)nc;
@@ -399,6 +412,7 @@ static void on_connected(struct bus_nats *n, int64_t max_payload)
     if (n->freeing || n->connected || bus_inbox_losses(&n->inbox) != n->losses)
         return;
     n->connected   = true;
+    n->denied      = false;
     n->max_payload = max_payload;
     subs_catch_up(n);
     n->on_state(n->self, true);
@@ -412,6 +426,15 @@ static void on_lost(struct bus_nats *n)
     n->connected = n->refused = false;
     if (was && !n->freeing)
         n->on_state(n->self, false);
+}
+
+/* Once: it is tried again for ever, and either side may be put right. */
+static void on_denied(struct bus_nats *n)
+{
+    if (!n->denied && !n->connected)
+        log_warn("nats refuses the credentials, trying on",
+                 KV("see", "NATS_URL, NATS_CREDS, NATS_USER_FILE"));
+    n->denied = !n->connected;
 }
 
 static void on_letter(void *self, struct bus_msg *msg)
@@ -438,6 +461,9 @@ static void on_letter(void *self, struct bus_msg *msg)
         break;
     case LETTER_LOST:
         on_lost(n);
+        break;
+    case LETTER_DENIED:
+        on_denied(n);
         break;
     case LETTER_CLOSED:
         if (!n->freeing)
@@ -472,6 +498,11 @@ bool bus_nats_connected(const struct bus_nats *n)
     struct bus_nats *m = (struct bus_nats *)(uintptr_t)n;
 
     return n->connected && !n->refused && bus_inbox_losses(&m->inbox) == n->losses;
+}
+
+bool bus_nats_denied(const struct bus_nats *n)
+{
+    return n->denied;
 }
 
 static natsStatus send_plain(struct bus_nats *n, const struct bus_out *out, const char *reply)
@@ -572,6 +603,11 @@ static natsStatus set_servers(natsOptions *opts, const char *urls)
     return count > 0 ? natsOptions_SetServers(opts, servers, count) : NATS_INVALID_ARG;
 }
 
+bool bus_is_denied(struct err e)
+{
+    return e.from == ERR_FROM_NATS && e.code == NATS_CONNECTION_AUTH_FAILED;
+}
+
 static struct err set_options(struct bus_nats *n, natsOptions *o, const struct bus_config *c)
 {
     natsStatus s = set_servers(o, c->url);
@@ -596,8 +632,7 @@ static struct err set_options(struct bus_nats *n, natsOptions *o, const struct b
     must_nats(natsOptions_SetWriteDeadline(o, WRITE_MS));
     must_nats(natsOptions_SetFlusherWaitMicros(o, FLUSH_US));
     must_nats(natsOptions_SetMaxReconnect(o, -1));
-    must_nats(natsOptions_SetReconnectWait(o, RECONNECT_MS));
-    must_nats(natsOptions_SetReconnectJitter(o, RECONNECT_MS, RECONNECT_MS));
+    must_nats(natsOptions_SetCustomReconnectDelay(o, thread_waits, n));
     must_nats(natsOptions_SetReconnectOnProtocolError(o, true));
     must_nats(natsOptions_SetIgnoreAuthErrorAbort(o, true));
     must_nats(natsOptions_SetTimeout(o, CONNECT_MS));

@@ -62,6 +62,9 @@ struct bus_msg *bus_nats_msg(const char *subject, struct bytes headers, struct b
 /* Non-empty tokens, no blanks, no control characters; wildcards as tokens only if `wild`. */
 bool bus_nats_subject_valid(const char *subject, bool wild);
 
+/* The server answers, and refuses our credentials. */
+bool bus_nats_denied(const struct bus_nats *nats);
+
 struct bus_nats_counts {
     uint64_t sent, received;
 };

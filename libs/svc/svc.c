@@ -47,8 +47,9 @@ static uint64_t complain(struct svc *svc, uint64_t now)
     if (now < svc->started + UNHEARD_MS)
         return svc->started + UNHEARD_MS;
     svc->complained = true;
-    log_warn("nats cannot be reached, trying on",
-             KV("at", str_url_place(svc->config.nats_url)));
+    if (!bus_denied(svc->bus)) /* of that the bus has spoken */
+        log_warn("nats cannot be reached, trying on",
+                 KV("at", str_url_place(svc->config.nats_url)));
     return UINT64_MAX;
 }
 

@@ -85,8 +85,10 @@ static bool read_globals(struct cli *cli, struct cli_context *context)
     cli->verbose = cli_args_has(args, "verbose");
     cli->server =
         choose(cli_args_get(args, "server"), context->url, "NATS_URL", "nats://127.0.0.1:4222");
-    cli->creds  = choose(cli_args_get(args, "creds"), context->creds, "NATS_CREDS", NULL);
-    cli->tenant = choose(cli_args_get(args, "tenant"), NULL, "SLUICE_TENANT", "dev");
+    cli->creds     = choose(cli_args_get(args, "creds"), context->creds, "NATS_CREDS", NULL);
+    cli->user_file = cli->creds ? NULL : choose(NULL, NULL, "NATS_USER_FILE", NULL);
+    cli->ca        = choose(NULL, NULL, "NATS_CA", NULL);
+    cli->tenant    = choose(cli_args_get(args, "tenant"), NULL, "SLUICE_TENANT", "dev");
     if (str_is_name(cli->tenant))
         return true;
     cli_print_usage("--tenant is a name: 1 to 64 of A-Z a-z 0-9 _ -");

@@ -24,7 +24,7 @@ enum cli_exit {
 
 struct cli {
     const struct cli_args *args;
-    const char *server, *creds; /* creds may be NULL */
+    const char *server, *creds, *user_file, *ca; /* all but the first may be NULL */
     const char *tenant;
     bool json;             /* -o json */
     bool verbose;          /* -v */

@@ -64,8 +64,11 @@ static void ended(struct bus_op *op, struct err e)
 void cli_dev_chrome_define(struct cli_dev_chrome **ret, struct cli_dev *dev)
 {
     struct cli_dev_chrome *c       = mem_new(struct cli_dev_chrome);
-    const struct bus_config config = {
-        .url = dev->url, .creds = dev->cli->creds, .name = "sluice dev"};
+    const struct bus_config config = {.url       = dev->url,
+                                      .creds     = dev->cli->creds,
+                                      .user_file = dev->cli->user_file,
+                                      .ca        = dev->cli->ca,
+                                      .name      = "sluice dev"};
 
     c->dev = dev;
     if (failed(bus_open(&c->bus, &dev->loop, &config))) {

@@ -75,11 +75,36 @@ static bool connect_to(struct cli_link *l)
     return !failed(finish(l));
 }
 
+static int say_why_not(const struct cli *cli, struct err e)
+{
+    const char *place = str_url_place(cli->server);
+    char what[160];
+
+    if (bus_is_denied(e)) {
+        str_format(what, sizeof(what), "NATS at %s refuses the credentials", place);
+        return cli_print_away(cli, CLI_REFUSED, what,
+                              "write --creds FILE, or set NATS_CREDS or NATS_USER_FILE");
+    }
+    if (failed(e) && e.kind != ERR_RETRY) {
+        fprintf(stderr,
+                "sluice: \"%.100s\" is no address of NATS, or the credentials cannot be "
+                "read\n  write --server nats://host:4222\n",
+                place);
+        return CLI_USAGE;
+    }
+    str_format(what, sizeof(what), "NATS cannot be reached at %s", place);
+    return cli_print_away(cli, CLI_UNREACHABLE, what,
+                          "is it running?  sluice dev begins one; --server URL names another");
+}
+
 int cli_link_open(struct cli *cli)
 {
-    const struct bus_config config = {
-        .url = cli->server, .creds = cli->creds, .name = "sluice", .once = true};
-    char what[160];
+    const struct bus_config config = {.url       = cli->server,
+                                      .creds     = cli->creds,
+                                      .user_file = cli->user_file,
+                                      .ca        = cli->ca,
+                                      .name      = "sluice",
+                                      .once      = true};
 
     if (cli->link)
         return CLI_OK;
@@ -96,16 +121,7 @@ int cli_link_open(struct cli *cli)
         uv_loop_close(&l->loop);
         mem_free(&l);
     }
-    if (failed(e) && e.kind != ERR_RETRY) {
-        fprintf(stderr,
-                "sluice: \"%.100s\" is no address of NATS, or the credentials cannot be "
-                "read\n  write --server nats://host:4222\n",
-                str_url_place(cli->server));
-        return CLI_USAGE;
-    }
-    str_format(what, sizeof(what), "NATS cannot be reached at %s", str_url_place(cli->server));
-    return cli_print_away(cli, CLI_UNREACHABLE, what,
-                          "is it running?  sluice dev begins one; --server URL names another");
+    return say_why_not(cli, e);
 }
 
 void cli_link_free(struct cli_link **slot)

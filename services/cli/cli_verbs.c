@@ -11,7 +11,7 @@
 
 static const struct cli_flag GLOBALS[] = {
     {"server", "URL", "where NATS is (NATS_URL; nats://127.0.0.1:4222)", 's', false},
-    {"creds", "FILE", "credentials for NATS (NATS_CREDS)", 0, false},
+    {"creds", "FILE", "credentials for NATS (NATS_CREDS, else NATS_USER_FILE)", 0, false},
     {"context", "NAME", "a context of the nats CLI: its url and creds", 0, false},
     {"tenant", "T", "whose runs (SLUICE_TENANT; dev)", 0, false},
     {"output", "table|json", "how the answer is printed (table)", 'o', false},

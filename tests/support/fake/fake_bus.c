@@ -374,6 +374,12 @@ bool bus_connected(const struct bus *bus)
     return bus->connected;
 }
 
+bool bus_denied(const struct bus *bus)
+{
+    (void)bus;
+    return false;
+}
+
 uint64_t bus_connected_at(const struct bus *bus)
 {
     return bus->connected_at;

@@ -612,6 +612,13 @@ static void what_cannot_be_opened_is_refused(void **state)
     assert_null(w->bus);
 }
 
+static bool is_denied(void *self)
+{
+    const struct world *w = self;
+
+    return bus_denied(w->bus);
+}
+
 /* A wrong password is put right on the server: the bus must still be trying. */
 static void a_refused_login_is_tried_again_for_ever(void **state)
 {
@@ -624,11 +631,19 @@ static void a_refused_login_is_tried_again_for_ever(void **state)
     write_file(path, "worker:right\n");
     config.user_file = path;
     assert_false(failed(bus_open(&w->bus, &w->loop, &config)));
-    world_pass(w, 1500);
+    assert_true(world_run(w, is_denied, w, WORLD_WAIT_MS));
     assert_false(bus_connected(w->bus));
     world_server_end(w, SIGKILL);
     world_server_start(w, "authorization { user: worker, password: right }");
     assert_true(world_run(w, world_is_connected, w, WORLD_WAIT_MS));
+    assert_false(bus_denied(w->bus));
+    world_server_end(w, SIGKILL); /* also one that was in: its password is changed */
+    world_server_start(w, "authorization { user: worker, password: other }");
+    assert_true(world_run(w, is_denied, w, WORLD_WAIT_MS));
+    bus_free(&w->bus);
+    world_pass(w, 0);
+    config.once = true;
+    assert_true(bus_is_denied(bus_open(&w->bus, &w->loop, &config)));
 }
 
 int main(void)
