@@ -210,7 +210,7 @@ main() {
     read_options "$@"
     set_colours
     for program in nats nats-server chromedriver chromium jq curl setpriv "$helpers/agent_sim" "$helpers/shop_server" "$bin/sluice-gateway"; do
-        command -v "$program" >/dev/null || die "there is no $program. ./dev setup gets what it can; nats is built by go."
+        command -v "$program" >/dev/null || die "there is no $program. ./dev setup gets it, or says why it cannot."
     done
     mkdir -p "$root/build"
     exec 8>"$root/build/.lock-demo"

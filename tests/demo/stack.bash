@@ -55,6 +55,17 @@ worker_id() { said "$1" msg=ready | sed -n 's/.* worker=\([^ ]*\).*/\1/p'; }
 
 start_worker() { start "$1" "$bin/sluice-browser-worker"; }
 
+# Where no browser can begin the runs would wait for one, so it is told first, and why.
+try_browser() {
+    local arguments='"--headless=new"' answer session
+    [ "$(id -u)" != 0 ] || arguments+=',"--no-sandbox"'
+    answer=$(curl -s -m 60 --noproxy '*' "$chrome/session" \
+        -d "{\"capabilities\":{\"alwaysMatch\":{\"goog:chromeOptions\":{\"args\":[$arguments]}}}}") || true
+    session=$(jq -re '.value.sessionId' <<<"$answer" 2>/dev/null) ||
+        die "Chromium does not begin here: $(jq -r '.value.message | gsub("\n"; " ")' <<<"$answer" 2>/dev/null) (its log: $logs/chromedriver.log)"
+    curl -s -m 60 --noproxy '*' -X DELETE "$chrome/session/$session" >/dev/null
+}
+
 start_all() {
     start_nats
     export SLUICE_HTTP=off SLUICE_LEASE=5s SLUICE_REAP=5s SLUICE_SLOTS=80 DEMO_KEY=none
@@ -69,6 +80,7 @@ start_all() {
     sim=$(said sim 'listening on' | sed 's/.* on //')
     shop=$(said shop 'listening on' | sed 's/.* on //')
     chrome=http://127.0.0.1:$(said chromedriver 'successfully on port' | sed 's/.*on port \([0-9]*\).*/\1/')
+    try_browser
     start orders nats reply 'sluice.call.*.orders' --command "$here/orders.sh $sim"
     for service in gateway worker-1 worker-2; do said "$service" msg=ready >/dev/null; done
     for service in scheduler limiter; do said "$service" msg=deciding >/dev/null; done
