@@ -45,8 +45,10 @@ static void tell(struct bw_browsers_ask *ask, int status, const struct addrinfo 
     struct bw_browsers found = {.by_name = true, .fate = CALL_NOT_SENT};
     char why[WHY_SIZE];
 
-    str_format(why, sizeof why, "%.255s (SLUICE_WEBDRIVER) cannot be resolved: %s",
-               ask->name.host, status == 0 ? "it has no address" : uv_strerror(status));
+    str_format(
+        why, sizeof why,
+        "%.200s (SLUICE_WEBDRIVER, for the upstream has no \"url\") cannot be resolved: %s",
+        ask->name.host, status == 0 ? "it has no address" : uv_strerror(status));
     found.why    = why;
     found.places = mem_array(PLACES_MAX, sizeof *found.places);
     for (; status == 0 && at; at = at->ai_next)
@@ -124,10 +126,6 @@ void bw_browsers_find(const struct bw *bw, const struct bw_upstream *upstream,
     char why[WHY_SIZE];
 
     *slot = NULL;
-    if (!where) {
-        tell_none(fn, self, "the upstream has no \"url\", and this worker no SLUICE_WEBDRIVER");
-        return;
-    }
     if (where != upstream->url)
         must(!failed(
             bw_place_read(&name, where, why, sizeof why))); /* it was checked at start */

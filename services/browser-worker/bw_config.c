@@ -11,7 +11,7 @@ const struct config_key bw_config_keys[] = {
      "runs at once: 500 for agents, the number of browsers for webdriver"},
     {"SLUICE_SHARDS", CONFIG_UINT, FIELD(shards), "1", "1", "1024",
      "into how many parts tenants are divided; the same for all services"},
-    {"SLUICE_WEBDRIVER", CONFIG_STRING, FIELD(webdriver), NULL, NULL, NULL,
+    {"SLUICE_WEBDRIVER", CONFIG_STRING, FIELD(webdriver), "dns+http://browser:9515", NULL, NULL,
      "where upstreams without a url have their browsers: http://HOST:PORT, or "
      "dns+http://NAME:PORT for each address of NAME"},
     {"SLUICE_SESSIONS_PER_BROWSER", CONFIG_UINT, FIELD(sessions_per_browser), "4", "1", "1000",
@@ -44,7 +44,7 @@ struct err bw_config_check(void *config, char *why, unsigned long why_size)
                    "SLUICE_POOL \"%.70s\" is not a name: 1 to 64 of A-Z a-z 0-9 _ -", c->pool);
         return err_of(ERR_REJECT, "check configuration");
     }
-    if (c->webdriver && failed(bw_place_read(&name, c->webdriver, wrong, sizeof wrong))) {
+    if (failed(bw_place_read(&name, c->webdriver, wrong, sizeof wrong))) {
         str_format(why, why_size, "SLUICE_WEBDRIVER: %s", wrong);
         return err_of(ERR_REJECT, "check configuration");
     }

@@ -78,23 +78,6 @@ static void a_place_has_its_number_of_sessions_and_the_others_wait(void **state)
     browser_free(&b);
 }
 
-static void where_nobody_says_a_place_an_open_is_refused(void **state)
-{
-    struct world *w   = browser_world(state, "browser_nowhere", 1);
-    struct browser *b = browser_start(w);
-    char run[27];
-
-    browser_put(b, "{\"driver\":\"webdriver\"}");
-    browser_submit(b, "dev", READS, run);
-    WORLD_WAIT(w, RUN_MS, client_status_is(w->client, "dev", run, "failed"));
-    struct answer a = client_get(w->client, "dev", run);
-    assert_string_equal(answer_text(&a, "error.code"), "upstream_refused");
-    WORLD_MUST(w, strstr(answer_text(&a, "error.detail"),
-                         "the upstream has no \"url\", and this worker no SLUICE_WEBDRIVER"));
-    answer_deinit(&a);
-    browser_free(&b);
-}
-
 static void a_wrong_place_is_refused_before_it_starts(void **state)
 {
     char command[600], said[600] = "";
@@ -116,7 +99,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_place_has_its_number_of_sessions_and_the_others_wait,
                                   world_teardown),
-        cmocka_unit_test_teardown(where_nobody_says_a_place_an_open_is_refused, world_teardown),
         cmocka_unit_test(a_wrong_place_is_refused_before_it_starts),
     };
     return cmocka_run_group_tests_name("browser_pool", tests, NULL, NULL);
