@@ -328,12 +328,17 @@ static struct err no_flow(const struct gw_book *book, const char *ref, struct pr
 {
     const char *nearest = nearest_key(book->flows, ref);
 
-    problem_set(why, PROBLEM_NOT_FOUND, "/flow",
-                nearest ? "flow \"%.70s\" is not known; the nearest is \"%s\""
-                        : "flow \"%.70s\" is not known%s",
-                ref, nearest ? nearest : "");
-    if (nearest)
+    if (nearest) {
+        problem_set(why, PROBLEM_NOT_FOUND, "/flow",
+                    "flow \"%.70s\" is not known; the nearest is \"%s\"", ref, nearest);
         str_copy(why->attempt, sizeof why->attempt, nearest);
+    } else {
+        problem_set(
+            why, PROBLEM_NOT_FOUND, "/flow",
+            "flow \"%.70s\" is not known: put it into the bucket sluice_flows, or send the "
+            "document itself",
+            ref);
+    }
     return err_of(ERR_REJECT, "look up flow");
 }
 
@@ -387,11 +392,15 @@ struct err gw_book_upstream(const struct gw_book *book, const char *name, const 
         return OK;
     }
     const char *nearest = nearest_key(book->upstreams, name);
-    problem_set(why, PROBLEM_NOT_FOUND, pointer,
-                nearest ? "upstream \"%.70s\" is not known; the nearest is \"%s\""
-                        : "upstream \"%.70s\" is not known%s",
-                name, nearest ? nearest : "");
-    if (nearest)
+    if (nearest) {
+        problem_set(why, PROBLEM_NOT_FOUND, pointer,
+                    "upstream \"%.70s\" is not known; the nearest is \"%s\"", name, nearest);
         str_copy(why->attempt, sizeof why->attempt, nearest);
+    } else {
+        problem_set(why, PROBLEM_NOT_FOUND, pointer,
+                    "upstream \"%.70s\" is not known: sluice upstream set %.64s --driver "
+                    "webdriver --url http://…",
+                    name, name);
+    }
     return err_of(ERR_REJECT, "look up upstream");
 }
