@@ -29,14 +29,14 @@ extern const struct config_key bw_config_keys[];
 struct err bw_config_check(void *config, char *why, unsigned long why_size);
 
 #define BW_METRICS(X) \
-    X(COUNTER, jobs_delivered_total, "jobs delivered to this worker") \
-    X(COUNTER, runs_leased_total, "leases taken") \
-    X(COUNTER, leases_dropped_total, "deliveries dropped because the holder lives") \
-    X(COUNTER, leases_lost_total, "runs that became another's while we worked") \
-    X(COUNTER, runs_ended_total, "END entries written") \
-    X(COUNTER, calls_total, "calls to upstreams") \
-    X(COUNTER, calls_failed_total, "calls to upstreams that did not do what they should") \
-    X(COUNTER, deadlines_total, "coroutines stopped past their step's deadline") \
+    X(COUNTER, jobs_delivered, "jobs delivered to this worker") \
+    X(COUNTER, runs_leased, "leases taken") \
+    X(COUNTER, leases_dropped, "deliveries dropped because the holder lives") \
+    X(COUNTER, leases_lost, "runs that became another's while we worked") \
+    X(COUNTER, runs_ended, "END entries written") \
+    X(COUNTER, calls, "calls to upstreams") \
+    X(COUNTER, calls_failed, "calls to upstreams that did not do what they should") \
+    X(COUNTER, deadlines, "coroutines stopped past their step's deadline") \
     X(GAUGE, runs_held, "runs held now") \
     X(GAUGE, slots, "slots of this worker")
 METRIC_STRUCT(bw_metrics, BW_METRICS)

@@ -89,7 +89,7 @@ static struct err on_answer(struct bus_op *op, const struct bus_reply *reply)
     struct bw_run *run       = take(&r->run);
 
     run->requesting = NULL;
-    run->bw->metrics.calls_total++;
+    run->bw->metrics.calls++;
     run->doing.outcome.ms = bus_now(run->bw->bus) - run->doing.started_ms;
     run->doing.outcome.endpoint =
         bw_step_keep(run, json_str(json_get(run->doing.body, "subject")));
@@ -104,7 +104,7 @@ static struct err on_answer(struct bus_op *op, const struct bus_reply *reply)
     else
         refuse(run, CALL_UNANSWERED, "no answer within the step's timeout");
     if (run->doing.fate != CALL_DONE)
-        run->bw->metrics.calls_failed_total++;
+        run->bw->metrics.calls_failed++;
     bw_step_attempted(run);
     return bus_op_done(op);
 }

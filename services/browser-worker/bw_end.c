@@ -21,7 +21,7 @@ enum { RESULT_INLINE_MAX = 256 * 1024, RESULT_MAX = 800 * 1024 };
 
 static void end_landed(struct bw_run *run)
 {
-    run->bw->metrics.runs_ended_total++;
+    run->bw->metrics.runs_ended++;
     run->stage = BW_ENDING;
     log_info("run ended", KV("run", run->job.ticket.run), KV("tenant", run->job.ticket.tenant),
              KV("status", run_status_word(run->fold.end.status)),

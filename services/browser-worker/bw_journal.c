@@ -134,7 +134,7 @@ static void reread(struct bw_run *run)
         return;
     }
     if (!run_fold_mine(&run->fold, run->token) && run->fold.phase != RUN_ENDED) {
-        run->bw->metrics.leases_lost_total++;
+        run->bw->metrics.leases_lost++;
         bw_run_drop(run, "another holds it");
         return;
     }

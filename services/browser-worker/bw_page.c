@@ -105,9 +105,9 @@ static void report(struct bw_run *run, const struct bw_answer *a, bool opened, b
                                         .session_opened = opened,
                                         .session_closed = closed};
 
-    run->bw->metrics.calls_total++;
+    run->bw->metrics.calls++;
     if (a->fate != CALL_DONE)
-        run->bw->metrics.calls_failed_total++;
+        run->bw->metrics.calls_failed++;
     bw_permit_report(run->bw->permits, &run->permit, &done);
 }
 

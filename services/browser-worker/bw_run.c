@@ -123,7 +123,7 @@ void bw_run_ack(struct bw_run *run)
 static void let_go(struct bw_run *run)
 {
     if (!run->over)
-        run->bw->metrics.deadlines_total++;
+        run->bw->metrics.deadlines++;
     bw_run_drop(run, "past its step's deadline");
 }
 
@@ -227,7 +227,7 @@ static struct err on_holds_answer(struct bus_op *op, const struct bus_reply *rep
     bool alive         = false;
 
     if (!failed(reply->err) && !failed(wire_read_holds_answer(&alive, reply->body)) && alive) {
-        run->bw->metrics.leases_dropped_total++;
+        run->bw->metrics.leases_dropped++;
         bw_run_drop(run, "its holder lives");
         return OK;
     }
@@ -258,7 +258,7 @@ static void leased(struct bw_run *run)
     struct bw *bw = run->bw;
 
     run->stage = BW_HOLDING;
-    bw->metrics.runs_leased_total++;
+    bw->metrics.runs_leased++;
     log_debug("run leased", KV("run", run->job.ticket.run), KV("try", run->fold.tries),
               KV("wake", run->fold.wake));
     if (bw_run_stretch(run, FLOW_STEP_TIMEOUT_MS))
@@ -331,7 +331,7 @@ static bool known_delivery(struct bw *bw, const struct job *job, const struct bu
     }
     if (run->job_seq == msg->seq)
         str_copy(run->acks, sizeof run->acks, msg->reply);
-    bw->metrics.leases_dropped_total++;
+    bw->metrics.leases_dropped++;
     return true;
 }
 
@@ -340,7 +340,7 @@ void bw_run_deliver(struct bw *bw, struct bus_msg **slot)
     const struct bus_msg *msg = *slot;
     struct job job;
 
-    bw->metrics.jobs_delivered_total++;
+    bw->metrics.jobs_delivered++;
     if (failed(wire_read_job(&job, msg->body))) {
         bw_end_unreadable(bw, take(slot));
         return;

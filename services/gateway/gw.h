@@ -21,11 +21,11 @@ struct gw_config {
 extern const struct config_key gw_config_keys[];
 
 #define GW_METRICS(X) \
-    X(COUNTER, submits_accepted_total, "runs accepted") \
-    X(COUNTER, submits_repeated_total, "submits that met a run of the same key") \
-    X(COUNTER, submits_refused_total, "submits refused") \
-    X(COUNTER, requests_total, "requests of all kinds") \
-    X(COUNTER, problems_total, "requests answered with a problem")
+    X(COUNTER, submits_accepted, "runs accepted") \
+    X(COUNTER, submits_repeated, "submits that met a run of the same key") \
+    X(COUNTER, submits_refused, "submits refused") \
+    X(COUNTER, requests, "requests of all kinds") \
+    X(COUNTER, problems, "requests answered with a problem")
 METRIC_STRUCT(gw_metrics, GW_METRICS)
 
 struct gw_book;

@@ -110,7 +110,7 @@ struct err gw_request_read(struct gw_request *ret, struct gw *gw, struct bus_msg
 {
     *ret = (struct gw_request){
         .gw = gw, .msg = take(msg), .endpoint = endpoint, .since_us = clk_mono_us()};
-    gw->metrics.requests_total++;
+    gw->metrics.requests++;
     struct err e = read_tenant(ret, why);
     if (!failed(e))
         e = read_body(ret, message, why);
@@ -212,7 +212,7 @@ void gw_request_problem(struct gw_request *r, const struct problem *why)
     str_format(status, sizeof status, "%d", problem_status(why->code));
     const struct bus_header headers[] = {{"Nats-Service-Error", problem_title(why->code)},
                                          {"Nats-Service-Error-Code", status}};
-    r->gw->metrics.problems_total++;
+    r->gw->metrics.problems++;
     buf_init(&text, 16 * 1024);
     problem_json(why, NULL, &text);
     send(r, "Problem", buf_bytes(&text), headers, 2);

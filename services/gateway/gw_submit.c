@@ -268,11 +268,11 @@ static void submit_end(struct bus_op *op, struct err e)
     if (s->answered) {
         ;
     } else if (!failed(e)) {
-        gw->metrics.submits_accepted_total += s->created;
-        gw->metrics.submits_repeated_total += !s->created;
+        gw->metrics.submits_accepted += s->created;
+        gw->metrics.submits_repeated += !s->created;
         gw_request_answer(&s->chain.request, answer(s), "SubmitAnswer");
     } else {
-        gw->metrics.submits_refused_total++;
+        gw->metrics.submits_refused++;
         if (s->chain.why.code == PROBLEM_NONE) /* the deadline, or the process ends */
             (void)unknown(s);
         gw_request_problem(&s->chain.request, &s->chain.why);

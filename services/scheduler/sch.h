@@ -44,23 +44,21 @@ enum sch_role {
 };
 
 #define SCH_METRICS(X) \
-    X(METRIC_COUNTER, scheduler_tickets_total, "tickets received") \
-    X(METRIC_COUNTER, scheduler_tickets_stale_total, \
+    X(METRIC_COUNTER, scheduler_tickets, "tickets received") \
+    X(METRIC_COUNTER, scheduler_tickets_stale, \
       "tickets of runs that were over, or of earlier wakes") \
-    X(METRIC_COUNTER, scheduler_tickets_dead_total, "tickets that could not be read") \
-    X(METRIC_COUNTER, scheduler_admitted_total, "jobs published") \
-    X(METRIC_COUNTER, scheduler_admitted_closing_total, "of these into the closing slot") \
-    X(METRIC_COUNTER, scheduler_slot_conflicts_total, \
+    X(METRIC_COUNTER, scheduler_tickets_dead, "tickets that could not be read") \
+    X(METRIC_COUNTER, scheduler_admitted, "jobs published") \
+    X(METRIC_COUNTER, scheduler_admitted_closing, "of these into the closing slot") \
+    X(METRIC_COUNTER, scheduler_slot_conflicts, \
       "publishes refused because another held the slot") \
-    X(METRIC_COUNTER, scheduler_unanswered_total, "publishes without an answer, repeated") \
-    X(METRIC_COUNTER, scheduler_freed_total, "slots freed by a worker's word") \
-    X(METRIC_COUNTER, scheduler_slots_repaired_total, \
-      "slots found free or taken by a look at JOBS") \
-    X(METRIC_COUNTER, scheduler_ended_unrun_total, \
+    X(METRIC_COUNTER, scheduler_unanswered, "publishes without an answer, repeated") \
+    X(METRIC_COUNTER, scheduler_freed, "slots freed by a worker's word") \
+    X(METRIC_COUNTER, scheduler_slots_repaired, "slots found free or taken by a look at JOBS") \
+    X(METRIC_COUNTER, scheduler_ended_unrun, \
       "runs ended before they started: cancelled or expired") \
-    X(METRIC_COUNTER, scheduler_reconciled_total, \
-      "tickets published for runs that had no message") \
-    X(METRIC_COUNTER, scheduler_terms_total, "times it took over or began anew") \
+    X(METRIC_COUNTER, scheduler_reconciled, "tickets published for runs that had no message") \
+    X(METRIC_COUNTER, scheduler_terms, "times it took over or began anew") \
     X(METRIC_GAUGE, scheduler_leads, "1: this one decides") \
     X(METRIC_GAUGE, scheduler_runs_waiting, "due runs without a slot") \
     X(METRIC_GAUGE, scheduler_runs_dormant, "runs not yet due") \

@@ -56,8 +56,8 @@ static struct err admit_stored(struct sch_admit *a, uint64_t seq)
     struct sch_job *job =
         sch_claim_admitted(s->index, a->run, &a->claim, seq, sch_now(s), &over);
 
-    s->metrics.scheduler_admitted_total++;
-    s->metrics.scheduler_admitted_closing_total += a->claim.slot == 0;
+    s->metrics.scheduler_admitted++;
+    s->metrics.scheduler_admitted_closing += a->claim.slot == 0;
     log_debug("run admitted", KV("run", a->job.ticket.run), KV("tenant", a->job.ticket.tenant),
               KV("slot", a->claim.slot), KV("job", seq), KV("pool", a->job.ticket.pool),
               KV("wake", a->claim.wake));
@@ -104,7 +104,7 @@ static struct err admit_meets(struct sch_admit *a, const struct bus_msg *m)
         a->tries++ < EARLY_TRIES)
         return bus_wait(&a->base.op, EARLY_MS, admit_again);
 
-    s->metrics.scheduler_slot_conflicts_total++;
+    s->metrics.scheduler_slot_conflicts++;
     log_info("slot was taken by another", KV("tenant", a->claim.tenant->name),
              KV("slot", a->claim.slot), KV("job", m->seq));
     if (!readable) { /* it holds the slot all the same */
@@ -161,7 +161,7 @@ static struct err admit_answered(struct bus_op *op, const struct bus_reply *r)
     case ERR_CONFLICT:
         return admit_look(a);
     case ERR_UNKNOWN: /* to the same slot, or the run might stand in two */
-        s->metrics.scheduler_unanswered_total++;
+        s->metrics.scheduler_unanswered++;
         return bus_wait(op, REPEAT_MS, admit_again);
     case ERR_RETRY:
         if (r->err.code == 10164)
@@ -252,7 +252,7 @@ static void dead_done(struct bus_op *op, struct err e)
     if (s && !failed(e) && d->msg) {
         log_warn("ticket cannot be read: put into SLUICE_DEAD", KV("subject", d->msg->subject),
                  KV("seq", d->msg->seq));
-        s->metrics.scheduler_tickets_dead_total++;
+        s->metrics.scheduler_tickets_dead++;
         bus_settle(s->bus, &d->msg, err_of(ERR_REJECT, "read ticket"));
     }
     bus_msg_free(&d->msg); /* not stored: the server gives it again */

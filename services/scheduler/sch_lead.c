@@ -106,7 +106,7 @@ static void look_drop_gone(struct sch_look *l)
             continue;
         log_debug("slot found free", KV("run", job->run), KV("slot", job->slot),
                   KV("job", job->seq));
-        s->metrics.scheduler_slots_repaired_total++;
+        s->metrics.scheduler_slots_repaired++;
         sch_claim_job_gone(s->index, &job, sch_now(s)); /* removes the element just visited */
     }
 }
@@ -139,7 +139,7 @@ static struct err look_answered(struct bus_op *op, const struct bus_reply *r)
         str_copy(job.ticket.tenant, sizeof(job.ticket.tenant), u->tenant);
         job.slot = u->slot;
         if (!busy) {
-            s->metrics.scheduler_slots_repaired_total++;
+            s->metrics.scheduler_slots_repaired++;
             sch_on_job(s, sch_claim_found(s->index, &job, r->msgs->seq, sch_now(s)));
         }
     }
@@ -431,7 +431,7 @@ static void begin(struct sch *s)
 
     sch_lead_end(s);
     s->role = ROLE_TAKING;
-    s->metrics.scheduler_terms_total++;
+    s->metrics.scheduler_terms++;
     if (s->round == 0)
         str_format(s->consumer_name, sizeof(s->consumer_name), "sched-%u-%llu",
                    (unsigned)s->config->shard, (unsigned long long)s->epoch);

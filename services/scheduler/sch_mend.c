@@ -141,7 +141,7 @@ static struct err ticket_stored(struct bus_op *op, const struct bus_reply *r)
     if (failed(r->err))
         return r->err;
     if (sch_op_live(&m->base)) {
-        m->base.s->metrics.scheduler_reconciled_total++;
+        m->base.s->metrics.scheduler_reconciled++;
         log_info("run had no message: given a ticket", KV("run", m->run),
                  KV("tenant", m->tenant), KV("seq", r->seq));
     }
@@ -187,7 +187,7 @@ static struct err end_stored(struct bus_op *op, const struct bus_reply *r)
     if (!sch_op_live(&m->base))
         return bus_op_done(op);
     if (!failed(r->err)) {
-        m->base.s->metrics.scheduler_ended_unrun_total++;
+        m->base.s->metrics.scheduler_ended_unrun++;
         return mend_read(m); /* END, with the time of its storing: then the result */
     }
     if (r->err.kind != ERR_CONFLICT && r->err.kind != ERR_UNKNOWN)

@@ -43,7 +43,7 @@ void sch_on_ticket(void *self, struct bus_msg **slot)
 
     if (s->role < ROLE_FILLING)
         return; /* of a consumer that is gone */
-    s->metrics.scheduler_tickets_total++;
+    s->metrics.scheduler_tickets++;
     if (m->pending == 0)
         s->filled = true;
     if (failed(wire_read_ticket(&ticket, m->body))) {
@@ -54,7 +54,7 @@ void sch_on_ticket(void *self, struct bus_msg **slot)
         ticket.wake = 1;
     if (sch_reconcile_stale(s->facts, ticket.run, ticket.wake, ticket.plan_seq,
                             bus_follow_seq(s->journal))) {
-        s->metrics.scheduler_tickets_stale_total++;
+        s->metrics.scheduler_tickets_stale++;
         bus_ack(s->bus, m->reply);
         return;
     }
@@ -426,7 +426,7 @@ static void on_freed(void *self, struct bus_msg **slot)
     struct sch_job *job = sch_slot_freed(&t->slots, (uint32_t)n, seq, &doubt);
 
     if (job) {
-        s->metrics.scheduler_freed_total++;
+        s->metrics.scheduler_freed++;
         sch_claim_job_gone(s->index, &job, sch_now(s));
     } else if (doubt) {
         s->look_at = svc_now(s->svc);

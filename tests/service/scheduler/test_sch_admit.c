@@ -35,7 +35,7 @@ static void slot_that_another_leader_filled_is_left_alone(void **state)
 
     RIG_WAIT(r, 1000, jobs_in(2) == 1);
     assert_int_equal(jobs_in(1), 1);
-    assert_int_equal(r->sch->metrics.scheduler_slot_conflicts_total, 1);
+    assert_int_equal(r->sch->metrics.scheduler_slot_conflicts, 1);
 }
 
 /* The cap is a tenant's, not a pool's. */

@@ -363,7 +363,7 @@ static bool drive_back_alone(void)
         fake_connect(svc_bus(world.bw_svc[away]), true);
         next_stage();
     }
-    if (world.stage == 2 && world.bw[away]->metrics.leases_dropped_total > 0)
+    if (world.stage == 2 && world.bw[away]->metrics.leases_dropped > 0)
         complain("it was given what it holds");
     return over(world.stage == 2 && run_over(world.run));
 }
@@ -401,7 +401,7 @@ static bool drive_dead_call(void)
 static const char *judge_dead_call(void)
 {
     for (unsigned n = 0; n < WORKERS; n++)
-        if (world.bw[n]->metrics.leases_dropped_total > 0)
+        if (world.bw[n]->metrics.leases_dropped > 0)
             return "a worker said that it holds what it let go";
     return NULL;
 }
