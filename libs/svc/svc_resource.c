@@ -38,12 +38,43 @@ bool svc_resource_valid(const char *text)
     return true;
 }
 
-static void write_name(const char *at, const char *end, struct buf *to)
+/* The label of a key sign by sign, 0 after the last (the key ends where = is): no label begins with
+   a digit, and letters, digits and _ are all it has. */
+static char label_sign(const char *key, size_t n)
 {
-    if (isdigit((unsigned char)*at))
-        buf_str(to, "_");
-    for (; at < end; at++)
-        buf_char(to, isalnum((unsigned char)*at) ? *at : '_');
+    if (isdigit((unsigned char)*key)) {
+        if (n == 0)
+            return '_';
+        n--;
+    }
+    if (key[n] == '=')
+        return '\0';
+    return isalnum((unsigned char)key[n]) ? key[n] : '_';
+}
+
+static bool same_label(const char *a, const char *b)
+{
+    for (size_t n = 0; label_sign(a, n) == label_sign(b, n); n++)
+        if (!label_sign(a, n))
+            return true;
+    return false;
+}
+
+/* Is the label of the pair at `key` that of an earlier pair? */
+static bool is_written(const char *text, const char *key)
+{
+    for (; text < key; text = strchr(text, ',') + 1)
+        if (same_label(text, key))
+            return true;
+    return false;
+}
+
+static void write_name(const char *key, struct buf *to)
+{
+    char sign;
+
+    for (size_t n = 0; (sign = label_sign(key, n)); n++)
+        buf_char(to, sign);
 }
 
 static void write_value(const char *at, const char *end, struct buf *to)
@@ -63,13 +94,16 @@ static void write_value(const char *at, const char *end, struct buf *to)
 
 void svc_resource_labels(const char *text, struct buf *to)
 {
-    for (const char *end; text; text = *end ? end + 1 : NULL) {
-        end            = strchrnul(text, ',');
-        const char *is = memchr(text, '=', (size_t)(end - text));
+    const char *end;
 
-        write_name(text, is, to);
+    for (const char *key = text; key; key = *end ? end + 1 : NULL) {
+        end = strchrnul(key, ',');
+        if (is_written(text, key))
+            continue;
+        buf_str(to, key == text ? "" : ",");
+        write_name(key, to);
         buf_str(to, "=\"");
-        write_value(is + 1, end, to);
-        buf_str(to, *end ? "\"," : "\"");
+        write_value((const char *)memchr(key, '=', (size_t)(end - key)) + 1, end, to);
+        buf_str(to, "\"");
     }
 }

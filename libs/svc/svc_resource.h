@@ -11,8 +11,8 @@
 
 /* NULL and an empty one name nothing. */
 bool svc_resource_valid(const char *text);
-/* As labels of a metric, k="v",k="v": a sign that no label may have becomes _.  Of a valid
-   text that names something. */
+/* As labels of a metric, k="v",k="v": a sign that no label may have becomes _, and of two keys that
+   become the same label the first counts.  Of a valid text that names something. */
 void svc_resource_labels(const char *text, struct buf *to);
 
 #endif
