@@ -11,8 +11,8 @@
 
 enum { HEX_MAX = 64, WHY_SIZE = 160, DELETE = 0x7f, C1_LEAD = 0xc2, C1_END = 0xa0 };
 
-/* On one line: white space between words is a blank; a control character inside a string, which
-   JSON does not allow, is escaped. */
+/* On one line: white space between words is a blank; what JSON allows inside a string although it
+   may steer a terminal is escaped. */
 static void add_plain(struct buf *to, struct bytes json)
 {
     for (size_t i = 0; i < json.len; i++) {
@@ -22,11 +22,19 @@ static void add_plain(struct buf *to, struct bytes json)
             buf_char(to, ' ');
         else if (c == C1_LEAD && i + 1 < json.len && json.at[i + 1] < C1_END)
             buf_printf(to, "\\u%04x", json.at[++i]); /* as good as ESC [ to many a terminal */
-        else if (c < ' ' || c == DELETE)
+        else if (c == DELETE)
             buf_printf(to, "\\u%04x", c);
         else
             buf_char(to, (char)c);
     }
+}
+
+static bool is_json(struct bytes payload)
+{
+    AUTO(json_free) struct json *doc = NULL;
+    char why[JSON_WHY_SIZE];
+
+    return wire_is_json(payload) && !failed(json_parse(&doc, payload, why, sizeof(why)));
 }
 
 static bool is_text(struct bytes payload)
@@ -83,7 +91,7 @@ static bool add_message(struct buf *to, struct bytes payload)
 
 void cli_decode_line(struct bytes payload, struct buf *to)
 {
-    if (wire_is_json(payload) && str_is_utf8(payload))
+    if (is_json(payload))
         add_plain(to, without_line_end(payload));
     else if (add_message(to, payload))
         ;

@@ -13,8 +13,8 @@
 
 enum { CLI_DECODE_MAX = 32 << 20 }; /* of a line */
 
-/* JSON passes; of a message of ours "message" says which; text is {"text":…}; of other bytes the
-   first are shown. */
+/* JSON passes; of a message of ours "message" says which; text, also what only begins like JSON, is
+   {"text":…}; of other bytes the first are shown. */
 void cli_decode_line(struct bytes payload, struct buf *to);
 
 cli_fn cli_decode;
