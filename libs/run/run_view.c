@@ -232,6 +232,7 @@ static struct json *waiting_of(const struct run_fold *f)
 struct json *run_view(const struct run_fold *f, int64_t now_wall_ms)
 {
     struct json *doc = json_new_object();
+    char trace[33];
 
     json_set(doc, "run_id", json_new_str(f->plan.run));
     set_text(doc, "key", f->plan.key);
@@ -256,6 +257,7 @@ struct json *run_view(const struct run_fold *f, int64_t now_wall_ms)
         set_time(doc, "submitted_at", f->plan_ms);
         set_time(doc, "started_at", f->started_ms);
         json_set(doc, "ms", spans(f, now_wall_ms));
+        set_text(doc, "trace_id", trace_of(f, trace));
     }
     return doc;
 }

@@ -9,6 +9,7 @@
 #include "json/json_expr.h"
 #include "json/json_schema.h"
 #include "run/run_id.h"
+#include "run/run_trace.h"
 #include "run/run_view.h"
 
 enum { KEY_MAX = 256, LABELS_MAX = 16, LABEL_MAX = 128, URL_MAX = 2000, PLACE_SIZE = 96 };
@@ -107,6 +108,10 @@ static struct err text(struct reader *r, const char *field, const char *other, c
     if (!json_str(v))
         return refuse(r, PROBLEM_INVALID_REQUEST, pointer, "%s where a string is needed",
                       json_type_word(v));
+    /* An unset variable of somebody's script: without its key or its lock a run is another one. */
+    if (!*json_str(v))
+        return refuse(r, PROBLEM_INVALID_REQUEST, pointer,
+                      "\"%s\" is empty; leave it out, or write null", pointer + 1);
     *ret = keep(r, json_str(v));
     return OK;
 }
@@ -136,6 +141,19 @@ static struct err duration(struct reader *r, const char *field, uint64_t *ret)
         return refuse(r, PROBLEM_INVALID_REQUEST, pointer,
                       "\"%.40s\" is not a duration; write \"90s\", \"5m\" or \"24h\"", word);
     return OK;
+}
+
+/* Of which there must be some. */
+static struct err span(struct reader *r, const char *field, uint64_t *ret)
+{
+    char pointer[96];
+    struct err e = duration(r, field, ret);
+
+    if (failed(e) || !said(r, field) || *ret)
+        return e;
+    str_format(pointer, sizeof pointer, "/%s", field);
+    return refuse(r, PROBLEM_INVALID_REQUEST, pointer,
+                  "a run needs some time for that: \"30s\"");
 }
 
 /* A duration from now, or a time. */
@@ -227,9 +245,9 @@ static struct err read_times(struct reader *r)
     struct err e         = instant(r, "not_before", &p->not_before_ms);
 
     if (!failed(e))
-        e = duration(r, "start_within", &p->start_within_ms);
+        e = span(r, "start_within", &p->start_within_ms);
     if (!failed(e))
-        e = duration(r, "timeout", &p->timeout_ms);
+        e = span(r, "timeout", &p->timeout_ms);
     if (!failed(e))
         e = duration(r, "keep_session", &p->keep_session_ms);
     return e;
@@ -452,8 +470,7 @@ static void set_defaults(struct reader *r)
         p->timeout_ms = half < FLOW_RUN_TIMEOUT_MS ? half : FLOW_RUN_TIMEOUT_MS;
     if (!p->keep_session_ms)
         p->keep_session_ms = r->flow->keep_session_ms;
-    p->private_net =
-        r->rule->private_net || str_equal(r->tenant, "dev"); /* dev may reach loopback */
+    p->private_net = r->rule->private_net;
 }
 
 /* A journal is kept for the retention: a run that may live longer would vanish without an end. */
@@ -476,29 +493,50 @@ static struct err check_times(struct reader *r)
                   "a run is forgotten after %s (SLUICE_RETENTION): write less", text);
 }
 
-/* A new trace for the run; the request's own is taken by the caller. */
-static void set_identity(struct reader *r)
+static void set_identity(struct reader *r, const char *trace)
 {
-    struct entry_plan *p = &r->out->plan;
-    char sha[65], run[ID_SIZE], a[17], b[17], c[17];
+    const uint64_t random[3] = {id_random64(), id_random64(), id_random64()};
+    struct entry_plan *p     = &r->out->plan;
+    char sha[65], run[ID_SIZE], own[RUN_TRACE_SIZE];
 
     run_id_for(r->tenant, p->key, r->now_wall_ms, run);
     run_id_of_body(r->tenant, r->request, sha);
     p->tenant   = keep(r, r->tenant);
     p->run      = keep(r, run);
     p->body_sha = keep(r, sha);
-    p->trace    = arena_printf(r->out->arena, "00-%s%s-%s-01", str_hex64(id_random64(), a),
-                               str_hex64(id_random64(), b), str_hex64(id_random64() | 1, c));
+    run_trace_of(trace, random, own);
+    p->trace = keep(r, own);
 }
 
-static struct err read_all(struct reader *r)
+static struct err read_dry_run(struct reader *r)
+{
+    const struct json *v = said(r, "dry_run");
+
+    if (v && json_type(v) != JSON_BOOL)
+        return refuse(r, PROBLEM_INVALID_REQUEST, "/dry_run",
+                      "%s where true or false is needed", json_type_word(v));
+    r->out->dry_run = json_bool(v);
+    return OK;
+}
+
+/* Which run it is, whether or not there may be a new one. */
+static struct err read_which(struct reader *r, const char *trace)
 {
     struct err e = known_fields(r);
 
     if (!failed(e))
+        e = read_dry_run(r);
+    if (!failed(e))
         e = read_key(r);
     if (!failed(e))
-        e = read_names(r);
+        set_identity(r, trace);
+    return e;
+}
+
+static struct err read_what(struct reader *r)
+{
+    struct err e = read_names(r);
+
     if (!failed(e))
         e = read_times(r);
     if (!failed(e))
@@ -520,7 +558,7 @@ static struct err read_all(struct reader *r)
 
 struct err gw_plan_read(struct gw_plan *ret, const struct gw *gw, const char *tenant,
                         const struct run_rule *rule, const struct json *request,
-                        int64_t now_wall_ms, struct problem *why)
+                        const char *trace, int64_t now_wall_ms, struct problem *why)
 {
     struct reader r = {ret, gw, tenant, rule, request, now_wall_ms, NULL, why};
 
@@ -534,11 +572,9 @@ struct err gw_plan_read(struct gw_plan *ret, const struct gw *gw, const char *te
                                        .session   = "",
                                        .begin     = "",
                                        .upstream  = ""};
-    struct err e = read_all(&r);
-    if (!failed(e)) {
-        set_identity(&r);
-        ret->dry_run = json_bool(json_get(request, "dry_run"));
-    }
+    struct err e = read_which(&r, trace);
+    if (!failed(e))
+        e = read_what(&r);
     flow_free(&r.flow);
     return e;
 }

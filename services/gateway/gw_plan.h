@@ -18,10 +18,11 @@ struct gw_plan {
     bool dry_run;
 };
 
-/* request: the submit's JSON.  Fills *ret (free with gw_plan_free in any case). */
+/* request: the submit's JSON; trace: its traceparent, or NULL.  Fills *ret (free with gw_plan_free in any case).  After a
+   REJECT plan.run is NULL, or says which run it would be: one that exists is not undone by what was changed since. */
 MUST_USE struct err gw_plan_read(struct gw_plan *ret, const struct gw *gw, const char *tenant,
                                  const struct run_rule *rule, const struct json *request,
-                                 int64_t now_wall_ms, struct problem *why);
+                                 const char *trace, int64_t now_wall_ms, struct problem *why);
 void gw_plan_free(struct gw_plan *plan);
 
 #endif

@@ -15,13 +15,27 @@ struct gw_reading {
     uint64_t wait_ms;
 };
 
+static struct err state_read(struct bus_op *op, const struct bus_reply *reply);
+static void reading_end(struct bus_op *op, struct err e);
+
+/* A wait whose time is over answers what the run is by now: only its end was watched for. */
+static void read_on(struct gw_reading *r)
+{
+    r->waits = false;
+    bus_op_start(r->chain.gw->bus, &r->chain.op, CHAIN_MAGIC, "get", GET_MS, reading_end);
+    (void)gw_chain_read(&r->chain, state_read);
+}
+
 static void reading_end(struct bus_op *op, struct err e)
 {
     struct gw_reading *r = SELF(struct gw_reading, CHAIN_MAGIC, op);
 
     bus_unsubscribe(&r->watch);
-    /* A wait whose time is over answers what the run is by now. */
-    if (!failed(e) || (r->waits && r->known)) {
+    if (failed(e) && r->waits && r->known && !bus_freeing(r->chain.gw->bus)) {
+        read_on(r);
+        return;
+    }
+    if (!failed(e) || r->known) { /* if need be, what it was when we last could read */
         gw_request_answer(&r->chain.request, run_view(&r->chain.fold, clk_wall_ms()), "Run");
     } else {
         gw_chain_why(&r->chain, "the journal did not answer in time; ask again");

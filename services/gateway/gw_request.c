@@ -5,6 +5,7 @@
 #include "base/clk.h"
 #include "base/mem.h"
 #include "run/run_id.h"
+#include "run/run_trace.h"
 #include "run/run_view.h"
 #include "wire/subject.h"
 #include "wire/wire_json.h"
@@ -206,6 +207,7 @@ void gw_request_answer(struct gw_request *r, struct json *answer, const char *me
 
 void gw_request_problem(struct gw_request *r, const struct problem *why)
 {
+    const char *trace = bus_msg_header(r->msg, "traceparent");
     char status[16];
     struct buf text;
 
@@ -214,7 +216,7 @@ void gw_request_problem(struct gw_request *r, const struct problem *why)
                                          {"Nats-Service-Error-Code", status}};
     r->gw->metrics.problems++;
     buf_init(&text, 16 * 1024);
-    problem_json(why, NULL, &text);
+    problem_json(why, run_trace_valid(trace) ? trace : NULL, &text);
     send(r, "Problem", buf_bytes(&text), headers, 2);
     buf_deinit(&text);
     finish(r, false);

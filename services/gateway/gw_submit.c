@@ -22,11 +22,12 @@ struct gw_submit {
     bool answered; /* a dry run */
     const char *status;
     unsigned tries;
-    struct problem full; /* of the tenant's queue; NONE: there is room */
+    struct problem refusal; /* why there may be no new run now; NONE: there may */
 };
 
 static struct err plan_stored(struct bus_op *op, const struct bus_reply *reply);
 static struct err publish_ticket(struct gw_submit *s);
+static struct err read_existing(struct gw_submit *s);
 
 /* ---- entries ------------------------------------------------------------------------------------------------- */
 
@@ -59,18 +60,27 @@ static struct err accepted_stored(struct bus_op *op, const struct bus_reply *rep
 
     if (reply->err.kind == ERR_UNKNOWN || reply->err.kind == ERR_RETRY)
         return unknown(s);
-    /* A refusal: its own gateway rejected it just now, or somebody went on with it.  Look again. */
+    /* A refusal: its own gateway rejected it just now, or somebody went on with it. */
     if (failed(reply->err))
-        return ++s->tries > TRIES ? unknown(s) : append_plan(s);
+        return ++s->tries > TRIES ? unknown(s) : read_existing(s);
     s->accepted = true;
     return publish_ticket(s);
+}
+
+static struct err refuse(struct gw_submit *s)
+{
+    s->chain.why = s->refusal;
+    return err_of(ERR_REJECT, "submit");
 }
 
 static struct err meet(struct gw_submit *s)
 {
     const struct run_fold *f = &s->chain.fold;
+    bool absent              = f->phase == RUN_ABSENT || f->phase == RUN_REJECTED;
 
-    if (f->phase == RUN_ABSENT || f->phase == RUN_REJECTED) {
+    if (absent && s->refusal.code != PROBLEM_NONE)
+        return refuse(s);
+    if (absent) {
         s->expect = f->last_seq;
         return ++s->tries > TRIES ? unknown(s) : append_plan(s);
     }
@@ -98,10 +108,11 @@ static struct err existing_read(struct bus_op *op, const struct bus_reply *reply
     return meet(s);
 }
 
+/* A follower may be behind what refused the PLAN; and a repeat is refused only where the run is known not to be. */
 static struct err read_existing(struct gw_submit *s)
 {
     gw_chain_forget(&s->chain);
-    s->chain.leader = s->tries > 0; /* a follower may be behind the refusal */
+    s->chain.leader = s->tries > 0 || s->refusal.code != PROBLEM_NONE;
     return gw_chain_read(&s->chain, existing_read);
 }
 
@@ -193,10 +204,10 @@ static struct err ticket_stored(struct bus_op *op, const struct bus_reply *reply
 
 static struct err publish_ticket(struct gw_submit *s)
 {
-    const struct entry_plan *p = &s->plan.plan;
+    const struct entry_plan *p = s->accepted ? &s->chain.fold.plan : &s->plan.plan;
     char subject[SUBJECT_SIZE];
     struct ticket t = {
-        .lane = s->plan.lane, .wake = 1, .cause = CAUSE_ACCEPT, .plan_seq = s->plan_seq};
+        .lane = lane_of(p->lane), .wake = 1, .cause = CAUSE_ACCEPT, .plan_seq = s->plan_seq};
     struct buf body;
 
     str_copy(t.run, sizeof t.run, p->run);
@@ -217,32 +228,6 @@ static struct err publish_ticket(struct gw_submit *s)
     struct err e             = bus_publish(&s->chain.op, &out, NULL, ticket_stored);
     buf_deinit(&body);
     return e;
-}
-
-/* ---- a full queue ------------------------------------------------------------------------------------------------------- */
-
-static struct err refuse_full(struct gw_submit *s)
-{
-    s->chain.why = s->full;
-    return err_of(ERR_FULL, "submit");
-}
-
-static struct err full_read(struct bus_op *op, const struct bus_reply *reply)
-{
-    struct gw_submit *s = SELF(struct gw_submit, CHAIN_MAGIC, op);
-
-    if (failed(reply->err))
-        return unknown(s);
-    if (s->chain.fold.phase == RUN_ABSENT || s->chain.fold.phase == RUN_REJECTED)
-        return refuse_full(s);
-    return meet(s);
-}
-
-/* A repeat is not refused for want of room: its run waits or ran already, and its first answer may have been lost. */
-static struct err meet_full(struct gw_submit *s)
-{
-    s->chain.leader = true; /* "not there" is believed */
-    return *s->plan.plan.key ? gw_chain_read(&s->chain, full_read) : refuse_full(s);
 }
 
 /* ---- beginning and end ---------------------------------------------------------------------------------------------------- */
@@ -288,11 +273,31 @@ static void check_queue(struct gw_submit *s, const struct run_rule *rule)
 
     if (depth == UINT64_MAX || depth < rule->queue_max)
         return;
-    problem_set(&s->full, PROBLEM_QUEUE_FULL, "",
+    problem_set(&s->refusal, PROBLEM_QUEUE_FULL, "",
                 "%llu runs of tenant %s wait; at most %llu may (queue_max of tier %s)",
                 (unsigned long long)depth, s->chain.request.tenant,
                 (unsigned long long)rule->queue_max, rule->tier);
-    s->full.retry_after_ms = 5000;
+    s->refusal.retry_after_ms = 5000;
+}
+
+/* A repeat is not refused for what was changed since its run was accepted, nor for want of room: its first answer may
+   have been lost. */
+static struct err read_plan(struct gw_submit *s, const struct run_rule *rule)
+{
+    const struct gw_request *r = &s->chain.request;
+    struct err e =
+        gw_plan_read(&s->plan, s->chain.gw, r->tenant, rule, r->body,
+                     bus_msg_header(r->msg, "traceparent"), clk_wall_ms(), &s->chain.why);
+
+    if (!failed(e)) {
+        check_queue(s, rule);
+        return OK;
+    }
+    if (!s->plan.plan.run || !*s->plan.plan.key || s->plan.dry_run)
+        return e;
+    s->refusal   = s->chain.why;
+    s->chain.why = (struct problem){.code = PROBLEM_NONE};
+    return OK;
 }
 
 static struct err dry_run(struct gw_submit *s)
@@ -323,10 +328,7 @@ static struct err begin(struct gw_submit *s, struct bus_msg **msg)
     }
     e = gw_book_tenant(gw->book, s->chain.request.tenant, &rule, &s->chain.why);
     if (!failed(e))
-        e = gw_plan_read(&s->plan, gw, s->chain.request.tenant, &rule, s->chain.request.body,
-                         clk_wall_ms(), &s->chain.why);
-    if (!failed(e))
-        check_queue(s, &rule);
+        e = read_plan(s, &rule);
     return e;
 }
 
@@ -349,7 +351,9 @@ void gw_submit(struct gw *gw, struct bus_msg **msg)
         return;
     }
     (void)subject_journal(s->chain.journal, s->chain.request.tenant, s->plan.plan.run);
-    e = s->full.code == PROBLEM_NONE ? append_plan(s) : meet_full(s);
+    e = s->refusal.code == PROBLEM_NONE ? append_plan(s)
+        : *s->plan.plan.key             ? read_existing(s)
+                                        : refuse(s);
     if (failed(e))
         (void)bus_op_fail(&s->chain.op, e);
 }
