@@ -589,16 +589,28 @@ static void scan(struct mention *m, const struct json *v)
         scan(m, item);
 }
 
-static struct err check_syntax(struct reader *r, const struct json *v, const char *at)
+static struct err check_text(struct reader *r, const char *text, const char *at,
+                             const char *field)
 {
     struct json_part parts[64];
-    size_t count;
+    size_t count = 0;
     char why[JSON_WHY_SIZE];
+
+    if (text && failed(json_expr_split(text, parts, 64, &count, why, sizeof why)))
+        return invalid(r, at, field, "%s", why);
+    for (size_t i = 0; i < count; i++)
+        if (parts[i].is_expr && json_expr_is_secret(parts[i].at, parts[i].len))
+            return invalid(r, at, field, "secrets are not available in this version");
+    return OK;
+}
+
+static struct err check_syntax(struct reader *r, const struct json *v, const char *at)
+{
     const char *key;
     const struct json *item;
 
-    if (json_str(v) && failed(json_expr_split(json_str(v), parts, 64, &count, why, sizeof why)))
-        return invalid(r, at, NULL, "%s", why);
+    if (json_str(v))
+        return check_text(r, json_str(v), at, NULL);
     for (size_t i = 0; json_type(v) == JSON_ARRAY && i < json_count(v); i++) {
         struct err e = check_syntax(r, json_at(v, i), at);
         if (failed(e))
@@ -619,6 +631,12 @@ static struct err check_mentions(struct reader *r, const struct flow_step *s, co
 
     flow_pointer(r->flow, s, at, place, sizeof place);
     struct err e = check_syntax(r, s->body, place);
+    if (!failed(e))
+        e = check_text(r, s->when, place, "when");
+    if (!failed(e))
+        e = check_text(r, s->expect, place, "expect");
+    if (!failed(e))
+        e = check_text(r, s->milestone, place, "milestone");
     if (failed(e))
         return e;
     scan(&m, s->body);
@@ -678,6 +696,12 @@ static struct err check_reach(struct reader *r, const struct flow_step *s, const
 
 static struct err check_whole(struct reader *r, const char *at)
 {
+    char place[96];
+
+    str_format(place, sizeof place, "%s/result", at);
+    struct err bad = check_syntax(r, r->flow->result, place);
+    if (failed(bad))
+        return bad;
     for (size_t i = 0; i < r->flow->step_count; i++) {
         const struct flow_step *s = &r->flow->steps[i];
         struct err e              = check_mentions(r, s, at);

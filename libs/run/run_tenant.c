@@ -283,7 +283,9 @@ void run_tenant_rule(const struct run_tenants *book, const char *tenant, struct 
 {
     const struct value *own = map_find(book->values, tenant);
     const char *tier = own && own->has & 1U << FIELD_TIER ? own->says.tier : BUILT_IN[0].name;
-    struct run_rule rule = {.lanes = {true, true, true}, .listed = own != NULL};
+    struct run_rule rule = {.lanes       = {true, true, true},
+                            .listed      = own != NULL,
+                            .private_net = str_equal(tenant, "dev")}; /* unless it is written */
     char key[STR_NAME_SIZE + 8];
     int base = 0; /* a tier that is not known (any more) is worth the least */
 

@@ -373,6 +373,34 @@ static void some_may_more(void **state)
     }
 }
 
+static bool dev_may_go_inside(struct world *w)
+{
+    struct answer a = submit(w, "dev", "{\"id\":\"o\",\"open\":{\"url\":\"http://10.0.0.1/\"}}",
+                             "", ",\"upstream\":\"chrome\",\"dry_run\":true");
+    bool may        = strcmp(answer_text(&a, "status"), "valid") == 0;
+
+    WORLD_MUST(w, may || strcmp(answer_text(&a, "code"), "url_forbidden") == 0);
+    answer_deinit(&a);
+    return may;
+}
+
+/* That dev may is preset, and what is preset may be said otherwise; both are told as they are. */
+static void dev_may_not_where_that_is_written(void **state)
+{
+    struct world *w = *state;
+
+    struct answer a = client_ask_text(w->client, "sluice.admin.tenant.dev", "");
+    WORLD_MUST(w, json_is_true(json_path(a.json, "private_net")) && dev_may_go_inside(w));
+    answer_deinit(&a);
+    client_put(w->client, "sluice_tenants", "dev", "{\"private_net\":false}");
+    WORLD_WAIT(w, READY_MS, !dev_may_go_inside(w));
+    a = client_ask_text(w->client, "sluice.admin.tenant.dev", "");
+    WORLD_MUST(w, json_is_false(json_path(a.json, "private_net")));
+    answer_deinit(&a);
+    client_put(w->client, "sluice_tenants", "dev", "{}");
+    WORLD_WAIT(w, READY_MS, dev_may_go_inside(w));
+}
+
 /* ---- made by an expression: the end of the run ----------------------------------------------------- */
 
 #define OPEN "{\"id\":\"o\",\"open\":{\"url\":\"${.input.u}\"}}"
@@ -603,6 +631,7 @@ int main(void)
         cmocka_unit_test(what_is_written_out_is_refused),
         cmocka_unit_test(wherever_it_stands),
         cmocka_unit_test(some_may_more),
+        cmocka_unit_test(dev_may_not_where_that_is_written),
         cmocka_unit_test(what_an_expression_makes_ends_the_run),
         cmocka_unit_test(who_may_gets_there),
         cmocka_unit_test(a_step_in_a_session_goes_nowhere_else),
