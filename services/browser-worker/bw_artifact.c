@@ -46,6 +46,8 @@ static void keep_rows(struct bw_run *run)
         json_set(small, "rows", json_new_null());
         json_set(small, "count", json_new_int((int64_t)json_count(rows)));
         json_set(small, "sha256", json_new_str(hex));
+        json_free(&d->rows);
+        d->rows = json_ref(rows);
         json_free(&d->value);
         d->value = small;
     }

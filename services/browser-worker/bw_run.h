@@ -44,6 +44,8 @@ struct bw_doing {
     struct json *scope;
     struct json *body;  /* of the verb, expanded */
     struct json *value; /* its outcome so far */
+    struct json
+        *rows; /* all of them, where `value` has only what became of them; for `expect` */
     const struct bw_upstream *upstream;
     struct bw_upstream upstream_copy;
     const struct bw_driver *driver;

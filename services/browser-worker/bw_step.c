@@ -29,6 +29,7 @@ void bw_step_clear(struct bw_run *run)
     json_free(&d->scope);
     json_free(&d->body);
     json_free(&d->value);
+    json_free(&d->rows);
     arena_reset(arena);
     entry_init(&outcome, ENTRY_OUTCOME);
     *d = (struct bw_doing){.arena = arena, .outcome = outcome.step};
@@ -46,6 +47,7 @@ void bw_step_stop(struct bw_run *run)
     json_free(&run->doing.scope);
     json_free(&run->doing.body);
     json_free(&run->doing.value);
+    json_free(&run->doing.rows);
 }
 
 /* Nothing was sent yet, or what was sent only reads. */
@@ -240,11 +242,13 @@ static void milestone(struct bw_run *run)
     bw_expand_string(run, text, run->doing.scope, on_milestone);
 }
 
-/* `expect` sees the outcome as later expressions will. */
+/* `expect` sees the outcome as later expressions will, and rows even if they are too many to be kept in it. */
 static struct json *outcome_seen(struct bw_run *run)
 {
     struct json *seen = run->doing.value ? json_copy(run->doing.value) : json_new_object();
 
+    if (run->doing.rows)
+        json_set(seen, "rows", json_ref(run->doing.rows));
     json_set(seen, "result", json_new_str("ok"));
     if (*run->doing.outcome.url)
         json_set(seen, "url", json_new_str(run->doing.outcome.url));
