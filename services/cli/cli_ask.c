@@ -13,6 +13,7 @@ static void say_the_same(const struct cli *cli, const char *subject, const struc
 {
     char timeout[24];
     const char *words[] = {"req",
+                           "--no-templates",
                            "--timeout",
                            str_duration_text(timeout_ms, timeout, sizeof(timeout)),
                            subject,

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli_nats.h"
 #include "problem/problem.h"
 
 enum { TEXT_MAX = 16 << 20, NAME_WIDTH = 13 };
@@ -259,25 +260,6 @@ int cli_print_usage(const char *format, ...)
 
 /* ---- the same with nats ---------------------------------------------------------------------------------------- */
 
-static void add_word(struct buf *to, const char *word)
-{
-    static const char PLAIN[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=@%+,$";
-
-    buf_char(to, ' ');
-    if (*word && word[strspn(word, PLAIN)] == '\0' && !strchr(word, '$')) {
-        buf_str(to, word);
-        return;
-    }
-    buf_char(to, '\'');
-    for (; *word; word++)
-        if (*word == '\'')
-            buf_str(to, "'\\''");
-        else
-            buf_char(to, *word);
-    buf_char(to, '\'');
-}
-
 void cli_print_nats(const struct cli *cli, const char *const *words)
 {
     AUTO(buf_deinit) struct buf text = {0};
@@ -285,17 +267,6 @@ void cli_print_nats(const struct cli *cli, const char *const *words)
     if (!cli->verbose)
         return;
     buf_init(&text, TEXT_MAX);
-    buf_str(&text, "nats");
-    if (!str_equal(cli->server, "nats://127.0.0.1:4222")) {
-        add_word(&text, "--server");
-        add_word(&text, cli->server);
-    }
-    if (cli->creds) {
-        add_word(&text, "--creds");
-        add_word(&text, cli->creds);
-    }
-    for (; *words; words++)
-        add_word(&text, *words);
-    buf_char(&text, '\n');
+    cli_nats_line(cli, words, &text);
     put(stderr, &text);
 }
