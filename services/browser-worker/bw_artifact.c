@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "bw_step.h"
+#include "problem/problem.h"
 
 enum { ROWS_INLINE_MAX = 64 * 1024, ROWS_MAX = 32 << 20 };
 
@@ -76,10 +77,20 @@ static struct err on_stored(struct bus_op *op, const struct bus_reply *reply)
     struct bw_run *run = SELF(struct bw_run, BW_RUN_MAGIC, op);
     struct bw_doing *d = &run->doing;
 
+    const char *name = d->shots[d->shot_at].name;
+    bool rows        = str_ends(name, ".json");
+
     if (failed(reply->err)) /* a picture is not worth a run: said, and left out */
         log_warn("artifact not stored", KV("run", run->job.ticket.run), KV("err", reply->err));
     else
-        d->artifacts[d->outcome.artifact_count++] = d->shots[d->shot_at].name;
+        d->artifacts[d->outcome.artifact_count++] = name;
+    if (rows && failed(reply->err)) {
+        d->fate           = CALL_FAILED;
+        d->outcome.code   = problem_word(PROBLEM_UPSTREAM_FAILED);
+        d->outcome.detail = "the rows could not be stored in sluice_artifacts";
+    } else if (rows) {
+        json_set(d->value, "artifact", json_new_str(name));
+    }
     d->shot_at++;
     store_next(run);
     return OK;
@@ -97,8 +108,6 @@ static void store_next(struct bw_run *run)
     AUTO(mem_free)
     char *path = mem_printf("%s/%s/%s", run->fold.plan.tenant, run->fold.plan.run, name);
     d->shots[d->shot_at].name = name;
-    if (str_ends(name, ".json"))
-        json_set(d->value, "artifact", json_new_str(name));
     (void)bus_object_put(&run->op, BUCKET_ARTIFACTS, path, d->shots[d->shot_at].png,
                          d->step->id, on_stored);
 }

@@ -187,10 +187,27 @@ static void intent_landed(struct bw_run *run)
         send_call(run);
 }
 
+/* Looked at before INTENT: what is too large was certainly not sent. */
+static bool fits(const struct bw_doing *d)
+{
+    struct buf body;
+
+    buf_init(&body, CALL_BODY_MAX);
+    json_print(json_get(d->body, "body"), &body);
+    bool yes = !body.full;
+    buf_deinit(&body);
+    return yes;
+}
+
 void bw_call_do(struct bw_run *run)
 {
     struct bw_doing *d = &run->doing;
 
+    if (!fits(d)) {
+        bw_step_refused(run, problem_word(PROBLEM_UPSTREAM_REFUSED),
+                        "the call's body is larger than 512 KiB; nothing was sent");
+        return;
+    }
     if (d->step->effect != EFFECT_UNSAFE) {
         send_call(run);
         return;

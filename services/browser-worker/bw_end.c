@@ -37,7 +37,7 @@ static struct entry *end_entry(struct bw_run *run, enum run_status status, const
 
     e->end.status     = status;
     e->end.code       = arena_strdup(arena, code ? code : "");
-    e->end.detail     = arena_strdup(arena, detail ? detail : "");
+    e->end.detail     = bw_step_cut(arena, detail);
     e->end.step       = step ? step->id : "";
     e->end.replayable = *e->end.code ? problem_replayable(problem_of_word(e->end.code)) : true;
     e->end.calls      = run->fold.calls;
@@ -67,7 +67,7 @@ static void append_end_with(struct bw_run *run, enum run_status status, const ch
     if (result && json_type(result) != JSON_NULL)
         json_print(result, &text);
     if (reason && *reason)
-        e->end.reason = arena_strdup(bw_journal_arena(run), reason);
+        e->end.reason = bw_step_cut(bw_journal_arena(run), reason);
     e->end.result = arena_bytes(bw_journal_arena(run), buf_bytes(&text));
     if (text.full) {
         e->end.status = STATUS_FAILED;
@@ -76,7 +76,7 @@ static void append_end_with(struct bw_run *run, enum run_status status, const ch
         e->end.result = (struct bytes){0};
         append_end(run);
     } else if (text.len > RESULT_INLINE_MAX) {
-        bw_artifact_result(run, buf_bytes(&text), append_end);
+        bw_artifact_result(run, e->end.result, append_end);
     } else {
         append_end(run);
     }

@@ -42,10 +42,10 @@ struct bw_doing {
     uint32_t attempt;
     bool setup;
     struct json *scope;
-    struct json *body;  /* of the verb, expanded */
-    struct json *value; /* its outcome so far */
-    struct json
-        *rows; /* all of them, where `value` has only what became of them; for `expect` */
+    struct json *body;    /* of the verb, expanded */
+    struct json *value;   /* its outcome so far */
+    struct bytes printed; /* the same, as OUTCOME has it */
+    struct json *rows;    /* all of them, where `value` has their artifact only; for `expect` */
     const struct bw_upstream *upstream;
     struct bw_upstream upstream_copy;
     const struct bw_driver *driver;

@@ -13,9 +13,25 @@
 #include "problem/problem.h"
 #include "run/run_view.h"
 
+enum {
+    TEXT_MAX  = 4096, /* of what people read: an entry must have room for it */
+    VALUE_MAX = ENTRY_BODY_MAX - 40 * 1024, /* of what programs read */
+};
+
+/* A character is not cut in two. */
+const char *bw_step_cut(struct arena *arena, const char *text)
+{
+    size_t len = text ? strlen(text) : 0;
+
+    if (len > TEXT_MAX)
+        for (len = TEXT_MAX; len && ((unsigned char)text[len] & 0xC0) == 0x80;)
+            len--;
+    return len ? arena_printf(arena, "%.*s", (int)len, text) : "";
+}
+
 const char *bw_step_keep(struct bw_run *run, const char *text)
 {
-    return text && *text ? arena_strdup(run->doing.arena, text) : "";
+    return bw_step_cut(run->doing.arena, text);
 }
 
 /* ---- the slate ---------------------------------------------------------------------------------------- */
@@ -79,19 +95,18 @@ bool bw_step_interrupt(struct bw_run *run)
 
 /* ---- OUTCOME ------------------------------------------------------------------------------------------- */
 
-/* Truncates what people read; what programs read (value) is bounded elsewhere. */
-static struct bytes value_bytes(struct bw_run *run)
+/* What people read is cut (bw_step_cut); what programs read is whole, or the step has failed.  False: it is too large. */
+static bool print_value(struct bw_doing *d)
 {
-    struct bw_doing *d = &run->doing;
     struct buf text;
 
-    if (!d->value)
-        return (struct bytes){0};
-    buf_init(&text, ENTRY_BODY_MAX);
+    buf_init(&text, VALUE_MAX);
     json_print(d->value, &text);
-    struct bytes kept = arena_bytes(bw_journal_arena(run), buf_bytes(&text));
+    bool whole = !text.full;
+    if (whole)
+        d->printed = arena_bytes(d->arena, buf_bytes(&text));
     buf_deinit(&text);
-    return kept;
+    return whole;
 }
 
 static void outcome(struct bw_run *run, enum entry_result result, bool final, bw_then_fn *then)
@@ -112,7 +127,7 @@ static void outcome(struct bw_run *run, enum entry_result result, bool final, bw
     if (run->fold.session.state == SESSION_OPEN && flow_needs_session(d->step))
         e->step.session = run->fold.session.id;
     if (result == RESULT_OK)
-        e->step.value = value_bytes(run);
+        e->step.value = d->printed;
     if (result == RESULT_OK || result == RESULT_SKIPPED)
         e->step.code = e->step.detail = "";
     bw_journal_fact(run, then);
@@ -245,7 +260,7 @@ static void milestone(struct bw_run *run)
 /* `expect` sees the outcome as later expressions will, and rows even if they are too many to be kept in it. */
 static struct json *outcome_seen(struct bw_run *run)
 {
-    struct json *seen = run->doing.value ? json_copy(run->doing.value) : json_new_object();
+    struct json *seen = json_copy(run->doing.value);
 
     if (run->doing.rows)
         json_set(seen, "rows", json_ref(run->doing.rows));
@@ -277,8 +292,6 @@ static void on_expect(struct bw_run *run, struct json *value, const char *why)
 
 static void expect(struct bw_run *run)
 {
-    if (!run->doing.value)
-        run->doing.value = json_new_object();
     if (!run->doing.step->expect) {
         milestone(run);
         return;
@@ -290,10 +303,20 @@ static void expect(struct bw_run *run)
 
 void bw_step_attempted(struct bw_run *run)
 {
-    if (run->doing.fate == CALL_DONE)
+    struct bw_doing *d = &run->doing;
+
+    if (d->fate != CALL_DONE) {
+        failed_attempt(run);
+        return;
+    }
+    if (!d->value)
+        d->value = json_new_object();
+    if (print_value(d))
         expect(run);
     else
-        failed_attempt(run);
+        bw_step_refused(
+            run, problem_word(PROBLEM_RESPONSE_TOO_LARGE),
+            "it was done, but what came of it is larger than 860 KiB and could not be kept");
 }
 
 void bw_step_refused(struct bw_run *run, const char *code, const char *detail)

@@ -30,7 +30,9 @@ void bw_step_refused(struct bw_run *run, const char *code, const char *detail);
 /* Waits without a slot: WAITING{on, due}, the ticket, ack. */
 void bw_step_wait(struct bw_run *run, enum entry_on on, uint64_t due_ms, const char *why);
 
-/* A copy in the step's arena. */
+/* A copy in an arena, cut after 4 KiB: of what people read, and of what others choose the length of.  NULL is "". */
+const char *bw_step_cut(struct arena *arena, const char *text);
+/* The same in the step's arena. */
 const char *bw_step_keep(struct bw_run *run, const char *text);
 
 #endif

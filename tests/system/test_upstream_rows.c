@@ -62,9 +62,48 @@ static void expect_sees_all_and_later_steps_their_place(void **state)
     upstream_free(&sim);
 }
 
+/* The bucket takes no more than it has, and a little. */
+static void fill_bucket(struct world *w)
+{
+    jsStreamInfo *info = NULL;
+    jsErrCode code     = 0;
+
+    assert_int_equal(
+        js_GetStreamInfo(&info, w->client->js, "OBJ_sluice_artifacts", NULL, &code), NATS_OK);
+    jsStreamConfig *config = info->Config;
+    config->MaxBytes       = 2000;
+    assert_int_equal(js_UpdateStream(NULL, w->client->js, config, NULL, &code), NATS_OK);
+    jsStreamInfo_Destroy(info);
+}
+
+/* A run that went on without its rows would be done, and wrong. */
+static void rows_that_cannot_be_stored_fail_their_step(void **state)
+{
+    struct world *w      = upstream_world(state, "upstream_rows_full", 1);
+    struct upstream *sim = upstream_start(w, "sim", "{\"rows\":{\"count\":3000}}");
+    char run[27];
+
+    upstream_put(sim, "\"sessions\":2");
+    fill_bucket(w);
+    client_submit(
+        w->client, "acme",
+        "{\"flow\":{\"upstream\":\"sim\",\"steps\":[{\"id\":\"list\",\"retry\":{\"tries\":1},"
+        "\"retrieve\":{\"url\":\"https://shop.example/\",\"cmd\":\"all\",\"max_items\":3000,"
+        "\"schema\":{\"title\":\"string\",\"url\":\"url\"}}}]}}",
+        run);
+    WORLD_WAIT(w, RUN_MS, client_status_is(w->client, "acme", run, "failed"));
+    struct answer a = client_get(w->client, "acme", run);
+    WORLD_MUST(w, strstr(answer_text(&a, "error.detail"), "the rows could not be stored"));
+    assert_int_equal(json_array_size(json_path(a.json, "artifacts")), 0);
+    answer_deinit(&a);
+    judge_all(w, NULL, JUDGE_MS);
+    upstream_free(&sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(rows_that_cannot_be_stored_fail_their_step, world_teardown),
         cmocka_unit_test_teardown(expect_sees_all_and_later_steps_their_place, world_teardown),
     };
     return cmocka_run_group_tests_name("upstream_rows", tests, NULL, NULL);
