@@ -25,8 +25,6 @@ enum {
     CONNECT_MS    = 5000,
     REDIRECTS_MAX = 5,
     HEADERS_MAX   = 64 << 10, /* in sum, of one answer */
-    IDLE_S        = 30,       /* a connection that was idle longer is not used again */
-    CONNECTIONS   = 64,
     WHY_SIZE      = 256,
     URL_MAX       = 16 << 10,
 };
@@ -56,7 +54,7 @@ struct http_call {
     struct bytes body;
     uint64_t deadline, started; /* monotonic ms */
     uint64_t connect_ms;
-    bool unsafe, follow, proxied;
+    bool follow, proxied;
     enum http_guard_mode guard;
     http_done_fn *done;
     void *self;
@@ -65,7 +63,6 @@ struct http_call {
     bool sent;      /* of this or an earlier hop */
     bool forbidden; /* an address was refused, why says which … */
     bool allowed;   /* … but another one was not */
-    bool resent;    /* libcurl wanted to send it again */
     bool too_large;
     unsigned redirects;
     size_t header_bytes;
@@ -100,10 +97,8 @@ static int on_before_request(void *self, char *ip, char *local_ip, int port, int
     struct http_call *c = SELF(struct http_call, CALL_MAGIC, self);
 
     (void)ip, (void)local_ip, (void)port, (void)local_port;
-    if (c->sending) {
-        c->resent = true;
+    if (c->sending)
         return CURL_PREREQFUNC_ABORT;
-    }
     c->sending = c->sent = true;
     return CURL_PREREQFUNC_OK;
 }
@@ -290,7 +285,6 @@ static void set_limits(struct http_call *c)
     if (c->answer.max > 0 && !str_equal(c->method, "HEAD"))
         curl_easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)c->answer.max);
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, (long)IDLE_S);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     /* Else the end of a call waits for getaddrinfo's thread, and the loop with it. */
     curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
@@ -298,10 +292,9 @@ static void set_limits(struct http_call *c)
     curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 }
 
-static void set_unsafe(struct http_call *c)
+/* What comes late or twice on a connection that is kept would be the answer to the next request. */
+static void set_alone(struct http_call *c)
 {
-    if (!c->unsafe)
-        return;
     curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, 1L);
     curl_easy_setopt(c->easy, CURLOPT_FORBID_REUSE, 1L);
     curl_easy_setopt(c->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -322,7 +315,7 @@ static void launch(struct http_call *c)
     set_times(c);
     set_limits(c);
     set_method(c);
-    set_unsafe(c);
+    set_alone(c);
     add_headers(c);
     list_push(&c->http->calls, &c->link);
     c->in_multi = true;
@@ -458,8 +451,6 @@ static const char *words(const struct http_call *c, struct err e)
 {
     if (!failed(e))
         return "";
-    if (c->resent)
-        return "the connection died before an answer";
     if (c->code == CURLE_FILESIZE_EXCEEDED || (c->too_large && !c->why[0]))
         return "the answer is too large";
     if (c->why[0])
@@ -535,7 +526,6 @@ struct err http_open(struct http **ret, struct uv_loop_s *loop,
                      const struct http_config *config)
 {
     static bool begun; /* libcurl's own state is the process's */
-    uint32_t idle = config->connections_per_host ? config->connections_per_host : CONNECTIONS;
 
     if (!begun && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return err_of(ERR_FATAL, "start libcurl");
@@ -552,7 +542,7 @@ struct err http_open(struct http **ret, struct uv_loop_s *loop,
     must(uv_timer_init(loop, &h->later) == 0);
     h->later.data = h;
     for (int i = 0; i < MODES; i++)
-        h->multis[i] = http_multi_new(loop, (long)idle * 4, on_end, h);
+        h->multis[i] = http_multi_new(loop, on_end, h);
     *ret = h;
     return OK;
 }
@@ -599,7 +589,6 @@ static void copy_request(struct http_call *c, const struct http_request *r)
     c->connect_ms  = connect;
     c->method      = mem_strdup(r->method);
     c->url         = mem_strdup(r->url);
-    c->unsafe      = r->unsafe;
     c->follow      = r->follow && !r->unsafe;
     c->guard       = r->guard;
     c->given       = mem_array(r->header_count, sizeof(*c->given));

@@ -121,8 +121,7 @@ static int set_socket(CURL *easy, curl_socket_t fd, int what, void *self, void *
     return 0;
 }
 
-struct http_multi *http_multi_new(struct uv_loop_s *loop, long idle_max, http_multi_fn *on_end,
-                                  void *self)
+struct http_multi *http_multi_new(struct uv_loop_s *loop, http_multi_fn *on_end, void *self)
 {
     struct http_multi *m = mem_new(struct http_multi);
 
@@ -138,7 +137,6 @@ struct http_multi *http_multi_new(struct uv_loop_s *loop, long idle_max, http_mu
     curl_multi_setopt(m->curl, CURLMOPT_SOCKETDATA, m);
     curl_multi_setopt(m->curl, CURLMOPT_TIMERFUNCTION, set_timer);
     curl_multi_setopt(m->curl, CURLMOPT_TIMERDATA, m);
-    curl_multi_setopt(m->curl, CURLMOPT_MAXCONNECTS, idle_max);
     return m;
 }
 

@@ -15,8 +15,7 @@ struct http_multi;
 /* easy is out of the pool by now. */
 typedef void http_multi_fn(void *self, CURL *easy, CURLcode code);
 
-struct http_multi *http_multi_new(struct uv_loop_s *loop, long idle_max, http_multi_fn *on_end,
-                                  void *self);
+struct http_multi *http_multi_new(struct uv_loop_s *loop, http_multi_fn *on_end, void *self);
 /* Nothing may be in it.  The loop must turn once more for the memory to go. */
 void http_multi_free(struct http_multi **multi);
 void http_multi_add(struct http_multi *multi, CURL *easy); /* begins in a later turn */
