@@ -160,10 +160,11 @@ struct sch *sch_new(struct svc *svc, const struct sch_config *config)
     s->bus    = svc_bus(svc);
     s->config = config;
     list_init(&s->ops);
-    s->book  = run_tenant_new();
-    s->facts = sch_reconcile_new();
-    s->words = map_new();
-    s->arena = arena_new();
+    s->book         = run_tenant_new();
+    s->good_tenants = run_good_new();
+    s->facts        = sch_reconcile_new();
+    s->words        = map_new();
+    s->arena        = arena_new();
     sch_pool_init(&s->pools, &config->lanes, (uint32_t)config->prefetch);
     sch_slot_init(&s->jobs);
     s->index = sch_index_new(&s->pools, &s->jobs, s->book, ack, s);
@@ -200,6 +201,7 @@ void sch_free(struct sch **slot)
     sch_pool_deinit(&s->pools);
     sch_reconcile_free(&s->facts);
     run_tenant_free(&s->book);
+    run_good_free(&s->good_tenants);
     for (size_t it = 0; map_next(s->words, &it, NULL, &value);)
         mem_free(&value);
     map_free(&s->words);

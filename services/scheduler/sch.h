@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "run/run_good.h"
 #include "sch_config.h"
 #include "sch_index.h"
 #include "sch_reconcile.h"
@@ -97,6 +98,7 @@ struct sch {
     uint64_t fill_since;
 
     struct run_tenants *book;
+    struct run_good *good_tenants; /* the tenants' values as they were written */
     struct sch_pools pools;
     struct sch_jobs jobs;
     struct sch_index *index;

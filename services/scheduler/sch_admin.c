@@ -18,7 +18,8 @@ enum {
     ANSWER_MAX  = 4 * 1024 * 1024,
     PATCH_MAX   = 64 * 1024,
     VALUE_MAX   = 16 * 1024,
-    TRIES       = 10
+    TRIES       = 10,
+    AGAIN_MS    = 100
 };
 
 /* ---- answers ------------------------------------------------------------------------------------------------- */
@@ -133,7 +134,8 @@ static void answer_tenant(struct sch *s, const struct bus_msg *request, uint64_t
     buf_deinit(&body);
 }
 
-/* A write: the bucket's value is read, patched, checked, and stored expecting the revision that was read. */
+/* A write: the bucket's value is read, patched, checked, and stored expecting the revision that was read; what is patched
+   where that value is broken is the last good one. */
 struct sch_write {
     struct sch_op base;
     struct bus_msg *request;
@@ -189,46 +191,70 @@ static struct err write_stored(struct bus_op *op, const struct bus_reply *r)
     return bus_op_done(op);
 }
 
-static struct err write_patched(struct bus_op *op, const struct bus_reply *r)
+static struct err check(void *self, const struct json *value, struct problem *why)
 {
-    struct sch_write *w = SELF(struct sch_write, ADMIN_MAGIC, op);
-    struct sch *s       = w->base.s;
-    char detail[JSON_WHY_SIZE];
+    const struct sch_write *w = SELF(struct sch_write, ADMIN_MAGIC, self);
+
+    return run_tenant_check(w->base.s->book, w->tenant, value, true, why);
+}
+
+static struct err write_value(struct sch_write *w, uint64_t revision)
+{
+    const struct bus_expect expect = {.seq = revision};
+    struct err e                   = err_of(ERR_REJECT, "write tenant");
     struct buf text;
 
-    if (failed(r->err) && r->err.kind != ERR_ABSENT)
-        return r->err;
-    json_free(&w->value);
-    if (failed(r->err) || failed(json_parse(&w->value, r->body, detail, sizeof(detail))) ||
-        json_type(w->value) != JSON_OBJECT) {
-        json_free(
-            &w->value); /* none yet, or written by hand and broken: the patch is all there is */
-        w->value = json_new_object();
-    }
-    json_merge_patch(w->value, w->patch);
-
-    struct err e = run_tenant_check(s->book, w->tenant, w->value, true, &w->why);
-
-    if (failed(e))
-        return e;
     buf_init(&text, VALUE_MAX);
     json_print(w->value, &text);
-    if (text.full) {
+    if (text.full)
         problem_set(&w->why, PROBLEM_TOO_LARGE, "", "the value of a tenant is at most %d bytes",
                     VALUE_MAX);
-        e = err_of(ERR_REJECT, "write tenant");
-    } else {
-        const struct bus_expect expect = {.seq = r->seq};
-
-        e = bus_kv_put(op, BUCKET_TENANTS, w->tenant, buf_bytes(&text), &expect, write_stored);
-    }
+    else
+        e = bus_kv_put(&w->base.op, BUCKET_TENANTS, w->tenant, buf_bytes(&text), &expect,
+                       write_stored);
     buf_deinit(&text);
     return e;
 }
 
+static struct err write_again(struct bus_op *op, const struct bus_reply *r)
+{
+    (void)r;
+    return write_read(SELF(struct sch_write, ADMIN_MAGIC, op));
+}
+
+static struct err write_patched(struct sch_write *w, const struct bus_reply *r)
+{
+    const struct sch *s                 = w->base.s;
+    const struct run_good_change change = {
+        .key    = w->tenant,
+        .stored = failed(r->err) ? NULL : &r->body,
+        .heard  = bus_follow_seq(s->tenants) >= r->seq,
+        .patch  = w->patch,
+        .check  = check,
+        .self   = w,
+    };
+    struct run_good_changed changed;
+    struct err e = run_good_patch(s->good_tenants, &change, &changed, &w->why);
+
+    if (e.kind == ERR_RETRY && w->tries++ < TRIES)
+        return bus_wait(&w->base.op, AGAIN_MS, write_again);
+    if (failed(e))
+        return e;
+    json_free(&w->value);
+    w->value = changed.value;
+    return write_value(w, r->seq);
+}
+
+static struct err write_fetched(struct bus_op *op, const struct bus_reply *r)
+{
+    if (failed(r->err) && r->err.kind != ERR_ABSENT)
+        return r->err;
+    return write_patched(SELF(struct sch_write, ADMIN_MAGIC, op), r);
+}
+
 static struct err write_read(struct sch_write *w)
 {
-    return bus_kv_get(&w->base.op, BUCKET_TENANTS, w->tenant, write_patched);
+    return bus_kv_get(&w->base.op, BUCKET_TENANTS, w->tenant, write_fetched);
 }
 
 void sch_admin_on_tenant(void *self, struct bus_msg **msg)

@@ -204,11 +204,14 @@ static void on_tenant_value(void *self, struct bus_msg **slot)
         return;
     if (bus_kv_gone(*slot)) {
         run_tenant_remove(s->book, key);
+        run_good_remove(s->good_tenants, key);
     } else if (failed(run_tenant_put(s->book, key, (*slot)->body,
                                      bus_follow_caught_up(s->tenants), &why))) {
         log_warn("value of a tenant refused, the last good one stays", KV("key", key),
                  KV("at", why.pointer), KV("why", why.detail));
         return;
+    } else {
+        run_good_put(s->good_tenants, key, (*slot)->body);
     }
     sch_index_rules(s->index, run_tenant_is_tier(key) ? NULL : key, sch_now(s));
 }

@@ -1,0 +1,94 @@
+/* What an operator changes by a request while the bucket holds something broken that was written by hand. */
+#include "sch_rig.h"
+
+#define KEY "$KV.sluice_tenants." TENANT
+#define REPLY "_TEST.admin"
+
+static char said[4096]; /* the last answer; "": none yet */
+
+static void on_answer(void *self, struct bus_msg **msg)
+{
+    (void)self;
+    str_copy_n(said, sizeof(said), (const char *)(*msg)->body.at, (*msg)->body.len);
+}
+
+static const char *ask(struct rig *r, const char *patch)
+{
+    struct bus_sub *sub = NULL;
+
+    said[0] = '\0';
+    assert_false(failed(bus_subscribe(r->client, REPLY, NULL, on_answer, NULL, &sub)));
+    assert_true(bus_send_from(
+        r->client,
+        &(struct bus_out){.subject = "sluice.admin.tenant." TENANT, .body = bytes_str(patch)},
+        REPLY));
+    RIG_WAIT(r, 5000, said[0]);
+    bus_unsubscribe(&sub);
+    return said;
+}
+
+static void written_by_hand(const char *value)
+{
+    (void)fake_store(KEY, bytes_str(value));
+}
+
+static void stored_is(const char *value)
+{
+    size_t count = fake_stored_count("KV_sluice_tenants", KEY);
+    struct fake_stored m;
+    char text[400];
+
+    assert_true(count > 0 && fake_stored("KV_sluice_tenants", KEY, count - 1, &m));
+    str_copy_n(text, sizeof(text), (const char *)m.body.at, m.body.len);
+    assert_string_equal(text, value);
+}
+
+static void a_pause_behind_what_is_no_json_takes_no_limit_away(void **state)
+{
+    struct rig *r = *state;
+
+    written_by_hand("{\"tier\":\"pro\",\"cap\":3}");
+    rig_pass(r, 1000);
+    written_by_hand("{\"cap\":4,}");
+    rig_pass(r, 1000);
+
+    assert_non_null(strstr(ask(r, "{\"paused\":true}"), "\"cap\":3"));
+    stored_is("{\"tier\":\"pro\",\"cap\":3,\"paused\":true}");
+}
+
+static void a_pause_is_not_refused_for_a_field_that_a_hand_wrote(void **state)
+{
+    struct rig *r = *state;
+
+    written_by_hand("{\"cap\":3,\"pausd\":true}");
+    rig_pass(r, 1000);
+
+    assert_non_null(strstr(ask(r, "{\"paused\":true}"), "\"paused\":true"));
+    stored_is("{\"cap\":10,\"paused\":true}");
+}
+
+/* The broken value is read while those below it are still on their way to us: the last of them holds all the same. */
+static void a_value_that_was_not_heard_of_yet_is_not_lost(void **state)
+{
+    struct rig *r = *state;
+    char value[40];
+
+    for (int cap = 20; cap <= 40; cap++) {
+        str_format(value, sizeof(value), "{\"cap\":%d}", cap);
+        written_by_hand(value);
+    }
+    written_by_hand("{\"cap\":50,}");
+
+    assert_non_null(strstr(ask(r, "{\"paused\":true}"), "\"cap\":40"));
+    stored_is("{\"cap\":40,\"paused\":true}");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH(a_pause_behind_what_is_no_json_takes_no_limit_away),
+        WITH(a_pause_is_not_refused_for_a_field_that_a_hand_wrote),
+        WITH(a_value_that_was_not_heard_of_yet_is_not_lost),
+    };
+    return cmocka_run_group_tests_name("sch_admin", tests, NULL, NULL);
+}
