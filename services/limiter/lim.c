@@ -249,9 +249,10 @@ struct lim *lim_new(struct svc *svc, const struct lim_config *config)
     list_init(&lim->heard);
     list_init(&lim->answers);
     list_init(&lim->admins);
-    lim->book = run_tenant_new();
-    out.self  = lim;
-    lim->gate = lim_gate_new(&settings, &out);
+    lim->good_upstreams = run_good_new();
+    lim->book           = run_tenant_new();
+    out.self            = lim;
+    lim->gate           = lim_gate_new(&settings, &out);
     show_metrics(svc, &lim->metrics, gauges, lim);
     svc_on_ready(svc, on_streams, lim);
     svc_on_drain(svc, NULL, drained, lim);
@@ -275,6 +276,7 @@ void lim_free(struct lim **slot)
     if (!lim)
         return;
     lim_gate_free(&lim->gate);
+    run_good_free(&lim->good_upstreams);
     run_tenant_free(&lim->book);
     mem_free(&lim);
 }

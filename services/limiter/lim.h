@@ -17,6 +17,7 @@
 #include "lim_config.h"
 #include "lim_gate.h"
 #include "lim_log.h"
+#include "run/run_good.h"
 #include "run/run_tenant.h"
 #include "svc/svc.h"
 #include "svc/svc_leader.h"
@@ -49,7 +50,8 @@ struct lim {
     struct lim_metrics metrics;
 
     struct lim_gate *gate;
-    struct run_tenants *book; /* tenants as configured */
+    struct run_good *good_upstreams; /* the upstreams' values as they were written */
+    struct run_tenants *book;        /* tenants as configured */
     struct bus_follower *upstreams, *tenants;
 
     struct svc_leader *leader;

@@ -9,7 +9,13 @@
 #include "run/run_upstream.h"
 #include "wire/subject.h"
 
-enum { ADMIN_MAGIC = 0x4c494d44, TRIES = 8, VALUE_MAX = 64 << 10, DEADLINE_MS = 4500 };
+enum {
+    ADMIN_MAGIC = 0x4c494d44,
+    TRIES       = 8,
+    VALUE_MAX   = 64 << 10,
+    DEADLINE_MS = 4500,
+    AGAIN_MS    = 100
+};
 
 struct lim_admin {
     struct bus_op op; /* first: SELF() */
@@ -89,20 +95,34 @@ static bool says_what_and_where(const struct json *doc)
     return driver && (json_get(doc, "url") || str_equal(driver, "webdriver"));
 }
 
-static struct err check(struct lim_admin *a, const struct json *doc, bool is_new)
+/* broken: what is wrong with what is stored, if something is. */
+static struct err refuse_part(struct lim_admin *a, const struct problem *broken)
 {
-    if (is_new && !says_what_and_where(doc)) {
-        struct problem unknown;
+    struct problem unknown = {.attempt = ""};
 
+    if (broken->code == PROBLEM_NONE) {
         lim_body_unknown(a->lim->gate, a->name, &unknown);
         problem_set(
             &a->why, PROBLEM_NOT_FOUND, "",
             "%s; to make it, give driver and url: {\"driver\":\"agent\",\"url\":\"https://…\"}",
             unknown.detail);
-        str_copy(a->why.attempt, sizeof(a->why.attempt), unknown.attempt);
-        return err_of(ERR_REJECT, "write upstream");
+    } else {
+        problem_set(
+            &a->why, PROBLEM_NOT_FOUND, "",
+            "upstream %s has no good value, and what is stored is broken (%.80s); write "
+            "it whole: sluice upstream set %s --driver agent --url https://…, or nats "
+            "kv del sluice_upstreams %s",
+            a->name, broken->detail, a->name, a->name);
     }
-    return run_upstream_check(&a->upstream, a->name, doc, &a->why);
+    str_copy(a->why.attempt, sizeof(a->why.attempt), unknown.attempt);
+    return err_of(ERR_REJECT, "write upstream");
+}
+
+static struct err check(void *self, const struct json *value, struct problem *why)
+{
+    struct lim_admin *a = SELF(struct lim_admin, ADMIN_MAGIC, self);
+
+    return run_upstream_check(&a->upstream, a->name, value, why);
 }
 
 static struct err write_value(struct lim_admin *a, const struct json *doc, uint64_t revision)
@@ -120,24 +140,45 @@ static struct err write_value(struct lim_admin *a, const struct json *doc, uint6
     return e;
 }
 
+static struct err on_again(struct bus_op *op, const struct bus_reply *r)
+{
+    struct lim_admin *a = SELF(struct lim_admin, ADMIN_MAGIC, op);
+
+    (void)r;
+    return a->lim ? fetch(a) : bus_op_done(op);
+}
+
+static struct err patch_value(struct lim_admin *a, const struct bus_reply *r)
+{
+    const struct run_good_change change = {
+        .key    = a->name,
+        .stored = failed(r->err) ? NULL : &r->body,
+        .heard  = bus_follow_seq(a->lim->upstreams) >= r->seq,
+        .patch  = a->patch,
+        .check  = check,
+        .self   = a,
+    };
+    struct run_good_changed changed;
+    struct err e = run_good_patch(a->lim->good_upstreams, &change, &changed, &a->why);
+
+    if (e.kind == ERR_RETRY && ++a->tries < TRIES)
+        return bus_wait(&a->op, AGAIN_MS, on_again);
+    if (failed(e))
+        return e;
+    e = changed.anew && !says_what_and_where(changed.value)
+            ? refuse_part(a, &changed.broken)
+            : write_value(a, changed.value, r->seq);
+    json_free(&changed.value);
+    return e;
+}
+
 static struct err on_fetched(struct bus_op *op, const struct bus_reply *r)
 {
-    struct lim_admin *a              = SELF(struct lim_admin, ADMIN_MAGIC, op);
-    AUTO(json_free) struct json *doc = NULL;
-    char text[JSON_WHY_SIZE];
+    struct lim_admin *a = SELF(struct lim_admin, ADMIN_MAGIC, op);
 
     if (!a->lim || (failed(r->err) && r->err.kind != ERR_ABSENT))
         return failed(r->err) ? r->err : bus_op_done(op);
-    if (failed(r->err) || failed(json_parse(&doc, r->body, text, sizeof(text))) ||
-        json_type(doc) != JSON_OBJECT) {
-        json_free(&doc);
-        doc = json_new_object(); /* what is there is no value: as if it were not there */
-    }
-    json_merge_patch(doc, a->patch);
-
-    struct err e = check(a, doc, failed(r->err));
-
-    return failed(e) ? e : write_value(a, doc, r->seq);
+    return patch_value(a, r);
 }
 
 static struct err fetch(struct lim_admin *a)

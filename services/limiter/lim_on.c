@@ -195,6 +195,12 @@ static void on_admin_upstream(void *self, struct bus_msg **msg)
 
 /* ---- configuration ----------------------------------------------------------------- */
 
+static void forget(struct lim *lim, const char *name)
+{
+    lim_gate_forget(lim->gate, name);
+    run_good_remove(lim->good_upstreams, name);
+}
+
 static void on_value(void *self, struct bus_msg **msg)
 {
     struct lim *lim  = SELF(struct lim, LIM_MAGIC, self);
@@ -205,7 +211,7 @@ static void on_value(void *self, struct bus_msg **msg)
     if (!name || !str_is_name(name) || !lim_mine(lim, name))
         return;
     if (bus_kv_gone(*msg)) {
-        lim_gate_forget(lim->gate, name);
+        forget(lim, name);
         lim->state_changed = true;
         log_info("upstream removed", KV("upstream", name));
         return;
@@ -217,6 +223,7 @@ static void on_value(void *self, struct bus_msg **msg)
         return;
     }
     lim_gate_configure(lim->gate, &u);
+    run_good_put(lim->good_upstreams, name, (*msg)->body);
     lim->state_changed = true;
     log_info("upstream known", KV("upstream", name), KV("to", u.url));
 }
@@ -254,7 +261,7 @@ static void on_anew(void *self)
         char copy[STR_NAME_SIZE];
 
         str_copy(copy, sizeof(copy), name);
-        lim_gate_forget(lim->gate, copy);
+        forget(lim, copy);
     }
 }
 

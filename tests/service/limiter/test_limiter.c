@@ -313,6 +313,79 @@ static void what_was_returned_and_not_stored_is_not_out(void **state)
     world_down();
 }
 
+/* ---- a value written by hand that is broken --------------------------------------------- */
+
+static void stored_is(const char *key, const char *value)
+{
+    char subject[80], text[400];
+    struct fake_stored m;
+
+    str_format(subject, sizeof(subject), "$KV.sluice_upstreams.%s", key);
+    size_t count = fake_stored_count("KV_sluice_upstreams", subject);
+    assert_true(count > 0 && fake_stored("KV_sluice_upstreams", subject, count - 1, &m));
+    str_copy_n(text, sizeof(text), (const char *)m.body.at, m.body.len);
+    assert_string_equal(text, value);
+}
+
+static void a_pause_behind_a_broken_value_takes_no_limit_away(void **state)
+{
+    static const char *const BROKEN[] = {"{\"in_flight\":1,}",
+                                         "{\"in_flight\":1,\"pausd\":true}", ""};
+
+    (void)state;
+    for (size_t n = 0; n < sizeof(BROKEN) / sizeof(*BROKEN); n++) {
+        world_up();
+        put(BROKEN[n]);
+        fake_advance(UP_MS);
+        ask_until_answered(ASKS, "sluice.admin.upstream.up", "{\"paused\":true}");
+        if (!says(ASKS, "\"in_flight\":{\"limit\":3") || !says(ASKS, "\"paused\":true"))
+            fail_msg("%s: %s", BROKEN[n], world.answer[ASKS]);
+        stored_is("up", "{\"driver\":\"agent\",\"url\":\"http://127.0.0.1:1\",\"in_flight\":3,"
+                        "\"paused\":true}");
+        world_down();
+    }
+}
+
+/* The broken value is read while those below it are still on their way to us: the last of them holds all the same. */
+static void a_value_that_was_not_heard_of_yet_is_not_lost(void **state)
+{
+    char value[100];
+
+    (void)state;
+    world_up();
+    for (int limit = 20; limit <= 60; limit++) {
+        str_format(value, sizeof(value),
+                   "{\"driver\":\"agent\",\"url\":\"http://127.0.0.1:1\",\"in_flight\":%d}",
+                   limit);
+        put(value);
+    }
+    put("{\"in_flight\":1,}");
+    ask_until_answered(ASKS, "sluice.admin.upstream.up", "{\"paused\":true}");
+    if (!says(ASKS, "\"in_flight\":{\"limit\":60"))
+        fail_msg("%s", world.answer[ASKS]);
+    world_down();
+}
+
+/* There is nothing that a part of a value could be a part of. */
+static void where_no_value_was_good_a_part_of_one_is_refused(void **state)
+{
+    static const char BROKEN[] = "{\"in_flight\":1,}";
+
+    (void)state;
+    world_up();
+    (void)fake_store("$KV.sluice_upstreams.odd", bytes_str(BROKEN));
+    fake_advance(UP_MS);
+    ask_until_answered(ASKS, "sluice.admin.upstream.odd", "{\"paused\":true}");
+    if (!says(ASKS, "\"code\":\"not_found\"") || !says(ASKS, "is no JSON") ||
+        !says(ASKS, "sluice upstream set odd --driver"))
+        fail_msg("%s", world.answer[ASKS]);
+    stored_is("odd", BROKEN);
+    ask_until_answered(ASKS, "sluice.admin.upstream.odd",
+                       "{\"driver\":\"agent\",\"url\":\"http://127.0.0.1:1\"}");
+    stored_is("odd", "{\"driver\":\"agent\",\"url\":\"http://127.0.0.1:1\"}");
+    world_down();
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -334,6 +407,9 @@ int main(void)
         cmocka_unit_test(however_an_answer_fares_the_log_is_what_was_told),
         cmocka_unit_test(what_was_returned_while_nobody_led_is_not_out),
         cmocka_unit_test(what_was_returned_and_not_stored_is_not_out),
+        cmocka_unit_test(a_pause_behind_a_broken_value_takes_no_limit_away),
+        cmocka_unit_test(a_value_that_was_not_heard_of_yet_is_not_lost),
+        cmocka_unit_test(where_no_value_was_good_a_part_of_one_is_refused),
     };
 
     return cmocka_run_group_tests_name("limiter", tests, setup, teardown);

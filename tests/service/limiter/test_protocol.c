@@ -207,9 +207,10 @@ static void the_configuration_is_followed_live(void **state)
     assert_int_equal(world_logged(&w, "key=/in_fligt"), 1); /* one line names the field */
     assert_says(ask("sluice.admin.upstream.hand", ""),
                 "\"in_flight\":{\"limit\":7,\"used\":0}");
+    assert_says(
+        ask("sluice.admin.upstream.hand", "{\"sessions\":2}"), /* of the last good one */
+        "\"in_flight\":{\"limit\":7,\"used\":0},\"sessions\":{\"limit\":2,\"used\":0}");
     assert_says(ask("sluice.admin.upstream.hand", "{\"in_flight\":8}"),
-                "code"); /* still not valid */
-    assert_says(ask("sluice.admin.upstream.hand", "{\"in_fligt\":null,\"in_flight\":8}"),
                 "\"in_flight\":{\"limit\":8,\"used\":0}");
 }
 
