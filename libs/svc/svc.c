@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clk.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -335,6 +336,8 @@ static void open_bus(struct svc *svc)
 
 struct svc *svc_new(const struct svc_about *about, int argc, char **argv)
 {
+    fd_take_standard();
+
     struct svc *svc = mem_new(struct svc);
 
     svc->magic           = SVC_MAGIC;
