@@ -77,7 +77,8 @@ bool svc_ready(const struct svc *svc);
 /*
  * Streams seem to be gone (JetStream 10059, or nobody listens on one's subjects).  svc_ready is false
  * until a look has found them standing.  With SLUICE_STREAMS=self who leads something makes what is
- * missing at once, the others after one to two seconds in which nobody did.  Every reconnect looks too.
+ * missing at once, the others after one to two seconds in which nobody did.  Every reconnect looks too,
+ * and every ten seconds each process does; svc_ready changes by such a look only if a stream is gone.
  */
 void svc_streams_missing(struct svc *svc);
 

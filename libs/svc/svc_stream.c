@@ -16,21 +16,28 @@ enum {
     AGAIN_BASE_MS = 200,
     AGAIN_CAP_MS  = 5000,
     LEADER_MS     = 1000, /* how long others leave the making to a leader, and as much jitter */
+    ROUTINE_MS = 10000, /* between two looks while all stand: 3 ms of the server's work each */
+    NO_STREAM  = 10059, /* the server knows none of that name; else nobody may have answered */
 };
 
 /*
  * A look goes over the table, stream by stream: is it there, whose schema is it, was it made
  * anew?  What is missing is made, if we may: at start everybody may, later the leader at once
  * and the others only when a second has passed and nobody did.
+ *
+ * While all stand there is a look every ten seconds, so that a stream is missed though nobody who
+ * uses it can tell.  Such a look asks only what is gone or another one, and is of no consequence
+ * when it fails: a server that is slow has lost nothing.
  */
 struct svc_stream {
     struct bus_op op; /* first: SELF() */
     struct svc *svc;
     bool looking;
     bool may_make;
-    bool stand; /* at the end of the last look */
-    bool told;  /* on_ready was called */
-    bool anew;  /* a stream was missing, or is another one, since it was called */
+    bool stand;   /* at the end of the last look */
+    bool told;    /* on_ready was called */
+    bool anew;    /* a stream was missing, or is another one, since it was called */
+    bool routine; /* this look, or the one to come: nobody misses anything */
     size_t at;
     unsigned tries;
     uint64_t look_at;  /* monotonic ms; UINT64_MAX: no look is due */
@@ -238,7 +245,8 @@ static struct err widen(struct svc_stream *s)
 static struct err missing(struct svc_stream *s, struct err absent)
 {
     say_why(s, absent, makes(s) ? "missing" : "missing, and SLUICE_STREAMS=verify makes none");
-    s->anew = s->anew || s->told; /* whoever makes it */
+    s->routine = false;
+    s->anew    = s->anew || s->told; /* whoever makes it */
     if (!makes(s) || !s->may_make)
         return absent;
     if (s->told)
@@ -250,16 +258,16 @@ static struct err informed(struct bus_op *op, const struct bus_reply *r)
 {
     struct svc_stream *s = SELF(struct svc_stream, STREAM_MAGIC, op);
 
-    if (r->err.kind == ERR_ABSENT)
+    if (r->err.kind == ERR_ABSENT && (!s->routine || r->err.code == NO_STREAM))
         return missing(s, r->err);
     if (failed(r->err)) {
         say_why(s, r->err, r->text);
         return r->err;
     }
-    if (refuse_newer(s, r->body))
+    if (!s->routine && refuse_newer(s, r->body))
         return err_of(ERR_FATAL, "schema");
     learn_created(s, r->body);
-    if (makes(s) && wants_update(s, r->body))
+    if (!s->routine && makes(s) && wants_update(s, r->body))
         return widen(s);
     s->at++;
     return look_on(s);
@@ -281,6 +289,13 @@ static struct err begin(struct bus_op *op, const struct bus_reply *r)
     return look_on(SELF(struct svc_stream, STREAM_MAGIC, op));
 }
 
+/* Not all processes in one instant. */
+static void look_later(struct svc_stream *s)
+{
+    s->routine = true;
+    s->look_at = svc_now(s->svc) + ROUTINE_MS + id_random64() % (ROUTINE_MS / 10);
+}
+
 static void all_stand(struct svc_stream *s)
 {
     struct svc *svc = s->svc;
@@ -290,7 +305,7 @@ static void all_stand(struct svc_stream *s)
     s->may_make  = false;
     s->tries     = 0;
     s->logged[0] = '\0';
-    s->look_at   = UINT64_MAX;
+    look_later(s);
     if (!tell)
         return;
     s->told = true;
@@ -331,6 +346,10 @@ static void looked(struct bus_op *op, struct err e)
     s->looking = false;
     if (e.kind == ERR_FATAL || s->svc->over)
         s->look_at = UINT64_MAX;
+    else if (s->look_at != UINT64_MAX)
+        log_debug("streams are looked at once more", KV("err", e)); /* asked for meanwhile */
+    else if (failed(e) && s->routine)
+        look_later(s);
     else if (failed(e))
         look_again(s, e);
     else
@@ -352,6 +371,7 @@ static void look(struct svc_stream *s)
 void svc_stream_connected(struct svc_stream *s)
 {
     s->tries   = 0;
+    s->routine = false;
     s->look_at = svc_now(s->svc);
 }
 
@@ -370,7 +390,8 @@ void svc_streams_missing(struct svc *svc)
 
     if (!s->stand)
         return; /* it is being looked at */
-    s->stand = false;
+    s->stand   = false;
+    s->routine = false;
     str_copy(s->why, sizeof(s->why), "looked for");
     s->look_at = svc_now(svc);
     log_warn("streams missing", KV("why", "refused or unheard; looking"));

@@ -419,6 +419,8 @@ static void tick_that_is_never_content_does_not_stop_the_loop(void **state)
 
 /* ---- streams ---------------------------------------------------------------------------------- */
 
+enum { ROUTINE_WAIT_MS = 60000 }; /* a look that nobody asks for is due by far */
+
 static void streams_are_made_from_the_table(void **state)
 {
     struct rig *r = *state;
@@ -526,6 +528,70 @@ static void deleted_streams_are_made_again_and_told(void **state)
     rig_expect(&r->a, "msg=\"ready again\"");
     assert_false(failed(stream_info(r, "SLUICE_PENDING")));
     assert_false(failed(stream_info(r, "KV_sluice_locks")));
+}
+
+/* Who uses it cannot always tell: a bucket that nobody writes, a log of few words. */
+static void stream_that_nobody_misses_is_made_again(void **state)
+{
+    struct rig *r = *state;
+
+    START(&r->a, "plain", NULL);
+    ready_port(&r->a);
+    assert_false(failed(rig_api(&r->bus, "STREAM.DELETE.SLUICE_DEAD", "", NULL)));
+
+    rig_expect_in(&r->a, "msg=\"stream made anew\"", ROUTINE_WAIT_MS);
+    rig_expect(&r->a, "told ready");
+    assert_false(failed(stream_info(r, "SLUICE_DEAD")));
+}
+
+static void on_look(void *self, struct bus_msg **msg)
+{
+    (void)msg;
+    ++*(size_t *)self;
+}
+
+/* Looks at the table's last stream, until there were so many. */
+static void await_looks(struct rig *r, const size_t *looks, size_t count)
+{
+    for (uint64_t end = clk_mono_ms() + ROUTINE_WAIT_MS; *looks < count; usleep(1000)) {
+        assert_true(clk_mono_ms() < end);
+        uv_run(&r->bus.loop, UV_RUN_NOWAIT);
+    }
+}
+
+/* It looks as often as others, which changes nothing while all stand; what is gone it only says. */
+static void verify_looks_and_says_what_is_gone(void **state)
+{
+    struct rig *r       = *state;
+    struct bus_sub *sub = NULL;
+    size_t looks        = 0;
+    char last[128];
+
+    START(&r->a, "plain", NULL);
+    ready_port(&r->a);
+    rig_end(&r->a);
+    snprintf(last, sizeof(last), "$JS.API.STREAM.INFO.%s",
+             wire_stream_name(wire_stream_count() - 1));
+    assert_false(failed(bus_subscribe(r->bus.bus, last, NULL, on_look, &looks, &sub)));
+    assert_false(failed(rig_request(&r->bus, "$JS.API.INFO", "", NULL))); /* it listens */
+    START(&r->b, "plain", "SLUICE_STREAMS=verify");
+    unsigned port = ready_port(&r->b);
+
+    await_looks(r, &looks, 2);
+    assert_has(rig_get(port, "/readyz"), "HTTP/1.1 200");
+    assert_int_equal(rig_count(&r->b, "msg=\"not ready\""), 0);
+
+    assert_false(failed(rig_api(&r->bus, "STREAM.DELETE.SLUICE_DEAD", "", NULL)));
+    rig_expect_in(&r->b, "SLUICE_DEAD: missing, and SLUICE_STREAMS=verify makes none",
+                  ROUTINE_WAIT_MS);
+    assert_has(rig_get(port, "/readyz"), "streams: SLUICE_DEAD: missing");
+    assert_int_equal(stream_info(r, "SLUICE_DEAD").kind, ERR_ABSENT);
+    assert_int_equal(rig_count(&r->b, "told ready"), 1);
+
+    START(&r->a, "plain", NULL);
+    rig_expect(&r->b, "told ready");
+    rig_expect(&r->b, "msg=\"ready again\"");
+    bus_unsubscribe(&sub);
 }
 
 static void standing_streams_are_found_standing_and_nothing_is_told(void **state)
@@ -801,6 +867,8 @@ int main(int argc, char **argv)
         WITH(verify_waits_for_streams_and_makes_none),
         WITH(none_trusts),
         WITH(deleted_streams_are_made_again_and_told),
+        WITH(stream_that_nobody_misses_is_made_again),
+        WITH(verify_looks_and_says_what_is_gone),
         WITH(standing_streams_are_found_standing_and_nothing_is_told),
         WITH(server_that_forgot_everything_is_made_anew),
         WITH(srv_answers_ping_info_and_stats),
