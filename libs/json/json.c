@@ -95,42 +95,56 @@ struct err json_refuse(const char *what, const char *sentence, char *why, size_t
 
 /* ---------------------------------------------------------------------------------- parsing */
 
-/* jansson goes down once a bracket, so brackets are counted before it sees them; strings hold brackets that are none. */
-static bool too_deep(struct bytes text, size_t *ret_line, size_t *ret_column)
+/* What a text holds, and where it held too much. */
+struct extent {
+    size_t depth, values, line, column;
+};
+
+/* jansson goes down once a bracket, and makes 200 bytes of an object that is written with three, so both are counted
+   before it sees them: each value but the first stands behind a bracket or a comma.  Strings hold some that are none. */
+static bool within(struct bytes text, struct extent *ret)
 {
-    size_t depth = 0, line = 1, begin = 0;
-    bool in_string = false;
+    struct extent x = {.values = 1, .line = 1};
+    size_t begin    = 0;
+    bool in_string  = false;
 
     for (size_t i = 0; i < text.len; i++) {
-        switch (text.at[i]) {
-        case '"':
+        uint8_t c = text.at[i];
+
+        if (c == '"')
             in_string = !in_string;
-            break;
-        case '\\':
+        else if (c == '\\')
             i += in_string ? 1 : 0;
-            break;
-        case '\n':
-            line++;
-            begin = i + 1;
-            break;
-        case '[':
-        case '{':
-            if (!in_string && ++depth > JSON_DEPTH_MAX) {
-                *ret_line   = line;
-                *ret_column = i - begin + 1;
-                return true;
-            }
-            break;
-        case ']':
-        case '}':
-            if (!in_string && depth > 0)
-                depth--;
-            break;
-        default:
-            break;
-        }
+        else if (c == '\n')
+            x.line++, begin = i + 1;
+        else if (in_string)
+            continue;
+        else if (c == '[' || c == '{')
+            x.depth++, x.values++;
+        else if (c == ',')
+            x.values++;
+        else if ((c == ']' || c == '}') && x.depth > 0)
+            x.depth--;
+        if (x.depth <= JSON_DEPTH_MAX && x.values <= JSON_VALUES_MAX)
+            continue;
+        x.column = i - begin + 1;
+        *ret     = x;
+        return false;
     }
-    return false;
+    return true;
+}
+
+static struct err refuse_extent(const struct extent *x, const char *what, char *why,
+                                size_t why_size)
+{
+    char sentence[128];
+    bool deep = x->depth > JSON_DEPTH_MAX;
+
+    str_format(sentence, sizeof sentence, "line %zu column %zu: %s %d", x->line, x->column,
+               deep ? "nested deeper than" : "more values than",
+               deep ? JSON_DEPTH_MAX : JSON_VALUES_MAX);
+    struct err e = json_refuse(what, sentence, why, why_size);
+    return deep ? e : err_of(ERR_FULL, what);
 }
 
 /* Our words for jansson's. */
@@ -161,16 +175,13 @@ struct err json_parse(struct json **ret, struct bytes text, char *why, size_t wh
 {
     static const char what[] = "read JSON";
     char words[JSON_ERROR_TEXT_LENGTH + 32], sentence[sizeof words + 48];
-    size_t line, column;
+    struct extent extent;
     json_error_t error = {0};
 
     if (text.len == 0)
         return json_refuse(what, "the text is empty", why, why_size);
-    if (too_deep(text, &line, &column)) {
-        str_format(sentence, sizeof sentence, "line %zu column %zu: nested deeper than %d",
-                   line, column, JSON_DEPTH_MAX);
-        return json_refuse(what, sentence, why, why_size);
-    }
+    if (!within(text, &extent))
+        return refuse_extent(&extent, what, why, why_size);
 
     json_t *doc = json_loadb((const char *)text.at, text.len,
                              JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);

@@ -2,7 +2,8 @@
  * json - bounded documents: parsed once, read by path, printed compact; jansson behind it.
  *
  * Limits are given at the door: bytes (by the caller), depth (JSON_DEPTH_MAX), so that 10,000 brackets
- * are an error with a place in it and never a deep recursion.  Strings are UTF-8 without a zero, so
+ * are an error with a place in it and never a deep recursion, and the number of values (JSON_VALUES_MAX),
+ * so that 16 MiB of "{},{},{}" are not 1.2 GB.  Strings are UTF-8 without a zero, so
  * json_str is the whole string.  Integers are 64-bit and exact; a greater one is refused, not rounded.
  *
  * A `const struct json *` is a borrowed place inside a document; a `struct json *` that a function
@@ -23,9 +24,10 @@ struct json; /* a jansson value, under our name */
 
 enum json_type { JSON_NULL, JSON_BOOL, JSON_INT, JSON_REAL, JSON_STR, JSON_ARRAY, JSON_OBJECT };
 
-enum { JSON_DEPTH_MAX = 64, JSON_WHY_SIZE = 160 };
+enum { JSON_DEPTH_MAX = 64, JSON_VALUES_MAX = 1000000, JSON_WHY_SIZE = 160 };
 
-/* Any value.  REJECT with a sentence in why: "line 3 column 9: unexpected '}'", "nested deeper than 64", "duplicate field \"a\"". */
+/* Any value.  REJECT with a sentence in why: "line 3 column 9: unexpected '}'", "nested deeper than 64", "duplicate field \"a\"".
+   FULL likewise: "line 1 column 2999998: more values than 1000000". */
 MUST_USE struct err json_parse(struct json **ret, struct bytes text, char *why,
                                size_t why_size);
 void json_free(struct json **doc);

@@ -198,20 +198,31 @@ static void read_verb(struct bw_reading *r, const struct bw_profile *p, enum bw_
     done(r, json_new_object());
 }
 
+/* False: it is no answer, and the verdict says why. */
+static bool read_document(struct bw_reading *r, struct bytes body)
+{
+    char why[JSON_WHY_SIZE];
+    struct err e = json_parse(&r->doc, body, why, sizeof why);
+
+    if (e.kind == ERR_FULL)
+        fail(r, CALL_UNANSWERED, CALL_SERVER, PROBLEM_RESPONSE_TOO_LARGE,
+             "the answer holds too much", why);
+    else if (failed(e))
+        garbage(r, "the answer is no JSON", why);
+    else if (json_type(r->doc) != JSON_OBJECT)
+        garbage(r, "the answer is no object but", json_type_word(r->doc));
+    return json_type(r->doc) == JSON_OBJECT;
+}
+
 void bw_agent_read(struct bw_reading *ret, const struct bw_profile *p, enum bw_verb verb,
                    enum entry_effect effect, struct bytes body, const struct json *step)
 {
     struct bw_reading r = {.message = "", .url = "", .remote_id = "", .picture = ""};
-    char why[JSON_WHY_SIZE];
 
     /* Of these the status said it all. */
     if (verb == BW_CLOSE || verb == BW_TOUCH) {
         done(&r, json_new_object());
-    } else if (failed(json_parse(&r.doc, body, why, sizeof why))) {
-        garbage(&r, "the answer is no JSON", why);
-    } else if (json_type(r.doc) != JSON_OBJECT) {
-        garbage(&r, "the answer is no object but", json_type_word(r.doc));
-    } else {
+    } else if (read_document(&r, body)) {
         r.message   = text_at(r.doc, p->message_field);
         r.url       = text_at(r.doc, p->url_field);
         r.remote_id = text_at(r.doc, p->session_field);

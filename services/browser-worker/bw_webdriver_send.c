@@ -108,9 +108,12 @@ static void on_response(void *self, const struct http_response *r)
         no_answer(c, r);
         return;
     }
-    bool readable =
-        !failed(json_parse(&doc, r->body, why, sizeof why)) && json_type(doc) == JSON_OBJECT;
-    if (readable && r->status == 200) {
+    struct err e  = json_parse(&doc, r->body, why, sizeof why);
+    bool readable = json_type(doc) == JSON_OBJECT;
+    if (e.kind == ERR_FULL) {
+        bw_webdriver_end_fail(c, CALL_REFUSED, problem_word(PROBLEM_RESPONSE_TOO_LARGE),
+                              "%s: the answer holds too much: %s", c->command, why);
+    } else if (readable && r->status == 200) {
         c->next(c, json_get(doc, "value"));
     } else {
         if (readable)

@@ -154,6 +154,26 @@ static void rows_are_judged_by_the_schema(void **state)
     }
 }
 
+/* Small enough in bytes, and still a hundred times as much in memory. */
+static void an_answer_of_too_many_values_is_too_large(void **state)
+{
+    struct buf text;
+
+    (void)state;
+    buf_init(&text, 16 << 20);
+    for (size_t i = 0; i < JSON_VALUES_MAX; i++)
+        buf_add(&text, i == 0 ? "{\"data\":[{}" : ",{}", i == 0 ? 11 : 3);
+    buf_add(&text, "]}", 2);
+    struct bw_reading r = read_it(BW_RETRIEVE, EFFECT_READ, text.at, "{\"cmd\":\"x\"}");
+
+    assert_int_equal(r.verdict.fate, CALL_UNANSWERED);
+    assert_int_equal(r.verdict.call_class, CALL_SERVER);
+    assert_string_equal(r.verdict.code, "response_too_large");
+    assert_non_null(strstr(r.verdict.detail, "more values than 1000000"));
+    bw_agent_read_deinit(&r);
+    buf_deinit(&text);
+}
+
 /* Half a list would make living sessions look gone. */
 static void a_list_is_whole_or_none(void **state)
 {
@@ -189,6 +209,7 @@ int main(void)
         cmocka_unit_test(what_the_agent_says_of_its_command_decides),
         cmocka_unit_test(what_cannot_be_read_may_have_acted),
         cmocka_unit_test(rows_are_judged_by_the_schema),
+        cmocka_unit_test(an_answer_of_too_many_values_is_too_large),
         cmocka_unit_test(a_list_is_whole_or_none),
         cmocka_unit_test(a_close_is_said_by_its_status_alone),
     };

@@ -90,6 +90,48 @@ static void brackets_in_strings_are_not_depth(void **state)
     assert_comes_back_as(text, text);
 }
 
+/* [{},{},…] of so many values, the list itself counted. */
+static struct bytes many_values(struct buf *to, size_t count, const char *value)
+{
+    buf_init(to, 16 << 20);
+    for (size_t i = 1; i < count; i++) {
+        buf_add(to, i == 1 ? "[" : ",", 1);
+        buf_add(to, value, strlen(value));
+    }
+    buf_add(to, "]", 1);
+    return buf_bytes(to);
+}
+
+static void a_million_values_are_taken_and_not_one_more(void **state)
+{
+    (void)state;
+    struct buf text;
+    struct json *doc        = NULL;
+    char why[JSON_WHY_SIZE] = "";
+
+    assert_false(
+        failed(json_parse(&doc, many_values(&text, JSON_VALUES_MAX, "1"), why, sizeof why)));
+    assert_int_equal(json_count(doc), JSON_VALUES_MAX - 1);
+    json_free(&doc);
+    buf_deinit(&text);
+
+    struct err e =
+        json_parse(&doc, many_values(&text, JSON_VALUES_MAX + 1, "1"), why, sizeof why);
+    assert_int_equal(e.kind, ERR_FULL);
+    assert_null(doc);
+    assert_string_equal(why, "line 1 column 1999999: more values than 1000000");
+    buf_deinit(&text);
+
+    /* An object in a list is written with three characters; those that a string holds are none. */
+    e = json_parse(&doc, many_values(&text, JSON_VALUES_MAX / 2 + 2, "{}"), why, sizeof why);
+    assert_int_equal(e.kind, ERR_FULL);
+    buf_deinit(&text);
+    assert_false(failed(json_parse(&doc, many_values(&text, JSON_VALUES_MAX / 2, "\"[,{,\""),
+                                   why, sizeof why)));
+    json_free(&doc);
+    buf_deinit(&text);
+}
+
 static void what_is_wrong_is_told_with_its_place(void **state)
 {
     (void)state;
@@ -357,6 +399,7 @@ int main(void)
         cmocka_unit_test(ten_thousand_brackets_are_an_error_with_a_place),
         cmocka_unit_test(sixty_four_levels_are_taken),
         cmocka_unit_test(brackets_in_strings_are_not_depth),
+        cmocka_unit_test(a_million_values_are_taken_and_not_one_more),
         cmocka_unit_test(what_is_wrong_is_told_with_its_place),
         cmocka_unit_test(why_is_one_short_line_of_whole_characters),
         cmocka_unit_test(integers_are_exact_in_all_64_bits),
