@@ -12,12 +12,9 @@ static void say_the_same(const struct cli *cli, const char *subject, const struc
                          uint32_t timeout_ms)
 {
     char timeout[24];
-    const char *words[] = {"req",
-                           "--no-templates",
-                           "--timeout",
-                           str_duration_text(timeout_ms, timeout, sizeof(timeout)),
-                           subject,
-                           body->at ? body->at : "",
+    const char *words[] = {"req",       "--no-templates",
+                           "--timeout", str_duration_text(timeout_ms, timeout, sizeof(timeout)),
+                           subject,     body->at ? body->at : "",
                            NULL};
 
     cli_print_nats(cli, words);
