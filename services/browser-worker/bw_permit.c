@@ -11,7 +11,7 @@ enum {
     HOP_MS       = 1000,  /* then the same is asked again: the limiter may be another by now */
     PAUSE_MS     = 300,   /* when nobody listens, or we are not connected */
     SLACK_MS     = 1000,  /* for an answer on its way when wait_ms is over */
-    CONFIRM_MS   = 30000, /* how long a report is repeated */
+    CONFIRM_MS   = 30000, /* how long a report is repeated whose permit ends by itself */
     BODY_MAX     = 2048,
     REPEAT_MS    = 100, /* a grant that was told before is told again for so long (lim_gate) */
 };
@@ -131,16 +131,19 @@ static void report_end(struct bus_op *op, struct err e)
     free_when_over(permits);
 }
 
+/* What became of a session is said until somebody has heard it, however long nobody leads: nobody
+   else will say it, and until session_idle its place would be counted wrongly. */
 static void confirm(struct bw_permits *permits, const char *upstream,
                     const struct permit_report *report)
 {
-    struct report *r = mem_new(struct report);
+    struct report *r     = mem_new(struct report);
+    uint64_t deadline_ms = report->session_opened || report->session_closed ? 0 : CONFIRM_MS;
 
     r->permits = permits;
     r->report  = *report;
     str_copy(r->upstream, sizeof r->upstream, upstream);
     permits->reports++;
-    bus_op_start(permits->bus, &r->op, REPORT_MAGIC, "permit-report", CONFIRM_MS, report_end);
+    bus_op_start(permits->bus, &r->op, REPORT_MAGIC, "permit-report", deadline_ms, report_end);
     (void)report_now(r);
 }
 
