@@ -118,6 +118,23 @@ static void landed(struct bw_run *run, uint64_t seq)
     then(run);
 }
 
+/* Somebody removed entries.  What its holder knows still holds: without it, what it did would be done again. */
+static struct err last_read(struct bus_op *op, const struct bus_reply *reply)
+{
+    struct bw_run *run  = SELF(struct bw_run, BW_RUN_MAGIC, op);
+    struct bw_append *a = &run->append;
+    bool absent         = reply->err.kind == ERR_ABSENT;
+
+    if (!failed(reply->err) || absent) {
+        a->last = absent ? 0 : reply->seq;
+        a->cut  = a->last < run->fold.last_seq;
+    }
+    if (a->cut)
+        log_error("entries were removed from a journal; its run goes on behind what is left",
+                  KV("run", run->job.ticket.run), KV("seq", run->fold.last_seq));
+    return later(run);
+}
+
 /* After a refusal: what stands there now? */
 static void reread(struct bw_run *run)
 {
@@ -125,6 +142,11 @@ static void reread(struct bw_run *run)
     bool mine    = run->fold.lease.token == run->token;
     bool wrote   = mine && run->fold.last_holder_seq > run->append.entry.seq;
 
+    /* Nothing came, and yet it was refused. */
+    if (run->fold.last_seq == run->append.entry.seq) {
+        (void)bus_get_last(&run->op, STREAM_JOURNAL, run->journal, last_read);
+        return;
+    }
     if (run->append.repeated && wrote) { /* our own try that had no answer */
         landed(run, 0);
         return;
@@ -190,7 +212,9 @@ static struct err publish(struct bw_run *run)
         return bus_op_fail(&run->op, e);
     a->entry.seq                   = run->fold.last_seq; /* what the refusal is compared with */
     const struct bus_out out       = {run->journal, buf_bytes(&a->body), out_headers, count};
-    const struct bus_expect expect = {.seq = run->fold.last_seq};
+    const struct bus_expect expect = {.seq = a->cut ? a->last : run->fold.last_seq};
+
+    a->cut = false;
     return bus_publish(&run->op, &out, &expect, on_stored);
 }
 
@@ -199,6 +223,7 @@ static void append(struct bw_run *run, bool in_hand, bw_then_fn *then)
     run->append.then     = then;
     run->append.in_hand  = in_hand;
     run->append.repeated = false;
+    run->append.cut      = false;
     run->append.tries    = 0;
     (void)publish(run);
 }

@@ -32,6 +32,8 @@ struct bw_append {
     bw_then_fn *then;
     bool in_hand;  /* a fact: append it again behind mail.  A decision is decided anew. */
     bool repeated; /* an earlier try had no answer: it may have landed */
+    bool cut; /* the journal lost entries that we folded: what is last there now is `last` */
+    uint64_t last;
     unsigned tries;
 };
 
