@@ -42,11 +42,20 @@ static uint64_t backoff(struct lim_mode *m)
     return ms < LIM_MODE_BACKOFF_MAX ? ms : LIM_MODE_BACKOFF_MAX;
 }
 
+/* Less than a second is no word about when: obeyed, "Retry-After: 0.001" would be a call each few milliseconds for as
+   long as the upstream says so. */
+static uint64_t told_ms(const struct lim_mode_result *r)
+{
+    uint64_t ms =
+        r->retry_after_ms < LIM_MODE_CLOSED_MAX ? r->retry_after_ms : LIM_MODE_CLOSED_MAX;
+
+    return ms < LIM_MODE_BACKOFF_MS ? 0 : ms;
+}
+
 /* Closed for as long as we were told, or for a while that grows.  It is only ever prolonged. */
 static bool close_until(struct lim_mode *m, const struct lim_mode_result *r, uint64_t now)
 {
-    uint64_t told =
-        r->retry_after_ms < LIM_MODE_CLOSED_MAX ? r->retry_after_ms : LIM_MODE_CLOSED_MAX;
+    uint64_t told  = told_ms(r);
     bool closed    = m->mode == PERMIT_MODE_CLOSED;
     bool straggler = closed && r->granted_ms < m->since_ms;
 

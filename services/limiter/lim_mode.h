@@ -22,8 +22,9 @@
 #include "wire/wire_permit.h"
 
 enum {
-    LIM_MODE_FAILURES   = 10,   /* in a row: closed */
-    LIM_MODE_BACKOFF_MS = 1000, /* the first time closed without being told how long, doubled */
+    LIM_MODE_FAILURES    = 10,    /* in a row: closed */
+    LIM_MODE_BACKOFF_MS  = 1000,  /* the first time closed without being told how long, doubled;
+                                   to be told less is not to be told */
     LIM_MODE_BACKOFF_MAX = 60000, /* up to this */
     LIM_MODE_CLOSED_MAX =
         24 * 3600 * 1000, /* of a Retry-After: longer ones are looked at again */

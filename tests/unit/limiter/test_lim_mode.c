@@ -64,6 +64,57 @@ static void a_429_closes_until_told_and_not_a_moment_less(void **state)
     assert_int_equal(pass(&m, m.since_ms), LIM_PASS_YES);
 }
 
+/* "Retry-After: 0.001": obeyed, it would be a call each few milliseconds for as long as the upstream says so. */
+static void less_than_a_second_is_no_word_about_when(void **state)
+{
+    static const uint64_t TOLD[] = {1, 10, 500, 999};
+    static const uint64_t LAST[] = {1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof TOLD / sizeof *TOLD; i++) {
+        struct lim_mode m = {.mode = PERMIT_MODE_OPEN};
+        uint64_t now      = 100000;
+
+        for (size_t n = 0; n < sizeof LAST / sizeof *LAST; n++) {
+            assert_true(heard(&m, CALL_RATE, TOLD[i], now));
+            assert_int_equal(m.until_ms, now + LAST[n]);
+            now = m.until_ms;
+            assert_true(lim_mode_tick(&m, now));
+            now += 5;
+        }
+    }
+}
+
+static void an_honest_second_is_obeyed_as_often_as_it_is_said(void **state)
+{
+    struct lim_mode m = {.mode = PERMIT_MODE_OPEN};
+    uint64_t now      = 100000;
+
+    (void)state;
+    for (unsigned n = 0; n < 8; n++) {
+        assert_true(heard(&m, CALL_RATE, 1000, now));
+        assert_int_equal(m.until_ms, now + 1000);
+        now = m.until_ms;
+        assert_true(lim_mode_tick(&m, now));
+        now += 5;
+    }
+}
+
+/* Ten that were out together are one refusal. */
+static void a_brief_word_to_all_that_were_out_is_one_refusal(void **state)
+{
+    struct lim_mode m              = {.mode = PERMIT_MODE_OPEN};
+    const struct lim_mode_result r = {
+        .call_class = CALL_RATE, .retry_after_ms = 1, .granted_ms = 900, .in_flight = 10};
+
+    (void)state;
+    assert_true(lim_mode_heard(&m, &LIMITS, &r, 1000));
+    for (uint64_t now = 1000; now < 1009; now++)
+        assert_false(lim_mode_heard(&m, &LIMITS, &r, now));
+    assert_int_equal(m.until_ms, 2000);
+    assert_int_equal(m.trips, 1);
+}
+
 static void a_closing_is_only_ever_prolonged(void **state)
 {
     struct lim_mode m = {.mode = PERMIT_MODE_OPEN};
@@ -319,6 +370,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_429_closes_until_told_and_not_a_moment_less),
+        cmocka_unit_test(less_than_a_second_is_no_word_about_when),
+        cmocka_unit_test(an_honest_second_is_obeyed_as_often_as_it_is_said),
+        cmocka_unit_test(a_brief_word_to_all_that_were_out_is_one_refusal),
         cmocka_unit_test(a_closing_is_only_ever_prolonged),
         cmocka_unit_test(closed_without_a_word_of_how_long_it_doubles),
         cmocka_unit_test(trouble_slows_and_answers_open_again),
