@@ -17,9 +17,10 @@ enum {
     LEASE_MAGIC = 0x53434c65,
 
     BODY_MAX     = 4096,
-    REPEAT_MS    = 20, /* after a publish without an answer */
-    BUSY_MS      = 5,  /* somebody else's write to the same slot is in flight */
-    EARLY_MS     = 2,  /* a replicated server says "freed" up to 3 ms early */
+    CONFIG_MAX   = 64 * 1024, /* of a consumer, an operator's own metadata included */
+    REPEAT_MS    = 20,        /* after a publish without an answer */
+    BUSY_MS      = 5,         /* somebody else's write to the same slot is in flight */
+    EARLY_MS     = 2,         /* a replicated server says "freed" up to 3 ms early */
     EARLY_TRIES  = 25,
     HOLD_MS      = 200, /* NATS refuses: let it recover */
     HOLD_FULL_MS = 1000,
@@ -289,7 +290,9 @@ void sch_do_dead(struct sch *s, struct bus_msg **msg)
 
 /*
  * Workers wait for their pool's consumer, and read the lease from it.  A longer lease may be set at once; a shorter
- * one takes running leases away, so it waits until the pool is empty.
+ * one takes running leases away, so it waits until the pool is empty.  What else a pool lives by is made right too,
+ * whoever changed it: all of its jobs and no others, as many at once as there are slots, and each given again until it
+ * is acked.
  */
 struct sch_lease {
     struct sch_op base;
@@ -326,17 +329,20 @@ static struct err lease_made(struct bus_op *op, const struct bus_reply *r)
 
     if (failed(r->err))
         return r->err;
-    l->right = true;
     log_info("consumer of a pool made", KV("pool", l->name));
     return bus_op_done(op);
 }
 
-static struct err lease_make(struct sch_lease *l)
+/* mended: NULL if there is none. */
+static struct err lease_make(struct sch_lease *l, const struct json *mended)
 {
     struct buf config;
 
-    buf_init(&config, BODY_MAX);
-    wire_consumer_jobs(l->name, l->base.s->config->lease_ms, &config);
+    buf_init(&config, CONFIG_MAX);
+    if (mended)
+        json_print(mended, &config);
+    else
+        wire_consumer_jobs(l->name, l->base.s->config->lease_ms, &config);
 
     struct err e =
         bus_consumer_make(&l->base.op, STREAM_JOBS, l->name, buf_bytes(&config), lease_made);
@@ -345,16 +351,56 @@ static struct err lease_make(struct sch_lease *l)
     return e;
 }
 
+static bool mend_int(struct json *config, const char *name, int64_t ours)
+{
+    if (json_int(json_get(config, name)) == ours)
+        return false;
+    json_set(config, name, json_new_int(ours));
+    return true;
+}
+
+static bool mend_filter(struct json *config, const char *pool)
+{
+    char ours[SUBJECT_SIZE];
+
+    if (str_equal(json_str(json_get(config, "filter_subject")), subject_jobs_pool(ours, pool)))
+        return false;
+    json_unset(config, "filter_subjects");
+    json_set(config, "filter_subject", json_new_str(ours));
+    return true;
+}
+
+/* Everything else stays as it is: an operator's own, or what no server would change.  False: nothing was wrong. */
+static bool lease_mend(struct sch_lease *l, struct json *config, bool empty)
+{
+    int64_t ours = (int64_t)l->base.s->config->lease_ms * 1000000;
+    int64_t have = json_int(json_get(config, "ack_wait"));
+    bool backoff = json_get(config, "backoff") != NULL; /* its first would be the lease */
+
+    l->right = have <= ours || empty;
+    json_unset(config, "backoff");
+
+    bool wait    = mend_int(config, "ack_wait", l->right ? ours : have);
+    bool pending = mend_int(config, "max_ack_pending", -1);
+    bool deliver = mend_int(config, "max_deliver", -1);
+    bool filter  = mend_filter(config, l->name);
+
+    return backoff || wait || pending || deliver || filter;
+}
+
 static struct err lease_read(struct bus_op *op, const struct bus_reply *r)
 {
-    struct sch_lease *l              = SELF(struct sch_lease, LEASE_MAGIC, op);
-    AUTO(json_free) struct json *doc = NULL;
+    struct sch_lease *l                 = SELF(struct sch_lease, LEASE_MAGIC, op);
+    AUTO(json_free) struct json *doc    = NULL;
+    AUTO(json_free) struct json *config = NULL;
     char why[JSON_WHY_SIZE];
 
     if (!sch_op_live(&l->base))
         return bus_op_done(op);
-    if (r->err.kind == ERR_ABSENT)
-        return lease_make(l);
+    if (r->err.kind == ERR_ABSENT) {
+        l->right = true;
+        return lease_make(l, NULL);
+    }
     if (failed(r->err))
         return r->err;
 
@@ -362,16 +408,15 @@ static struct err lease_read(struct bus_op *op, const struct bus_reply *r)
 
     if (failed(e))
         return e;
+    if (json_type(json_get(doc, "config")) != JSON_OBJECT)
+        return err_of(ERR_REJECT, "read a consumer");
 
-    uint64_t have = (uint64_t)json_int(json_get(json_get(doc, "config"), "ack_wait")) / 1000000;
-    bool empty    = json_int(json_get(doc, "num_ack_pending")) == 0 &&
+    bool empty = json_int(json_get(doc, "num_ack_pending")) == 0 &&
                  json_int(json_get(doc, "num_pending")) == 0 &&
                  sch_pool_in_flight(l->pool) == 0;
 
-    if (have < l->base.s->config->lease_ms || (have > l->base.s->config->lease_ms && empty))
-        return lease_make(l);
-    l->right = have == l->base.s->config->lease_ms;
-    return bus_op_done(op);
+    config = json_copy(json_get(doc, "config"));
+    return lease_mend(l, config, empty) ? lease_make(l, config) : bus_op_done(op);
 }
 
 static void lease_look(struct sch *s, struct sch_pool *pool)
