@@ -107,6 +107,7 @@ struct err run_good_patch(const struct run_good *good, const struct run_good_cha
     before = last_good(good, c->key);
     if (before)
         return merge(c, before, ret, why);
-    ret->anew = true;
-    return mends(c, stored, ret) ? OK : merge(c, NULL, ret, why);
+    ret->anew   = true;
+    ret->mended = mends(c, stored, ret);
+    return ret->mended ? OK : merge(c, NULL, ret, why);
 }

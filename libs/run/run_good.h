@@ -37,6 +37,7 @@ struct run_good_change {
 struct run_good_changed {
     struct json *value;
     bool anew;             /* no good value was below it: it is as if there had been none */
+    bool mended;           /* but what is stored was, and the patch made it good */
     struct problem broken; /* what is wrong with what is stored; code NONE: nothing */
 };
 

@@ -5,6 +5,7 @@
 #include "cli_ask.h"
 #include "cli_link.h"
 #include "cli_print.h"
+#include "run/run_good.h"
 #include "wire/subject.h"
 
 enum { VALUE_MAX = 1 << 20, TRIES = 10 };
@@ -143,27 +144,54 @@ static int problem_of(const struct cli *cli, const struct problem *why)
     return cli_print_problem(cli, doc);
 }
 
-/* The patched value; what is there and cannot be read is as if it were not. */
+static struct err check_it(void *self, const struct json *value, struct problem *why)
+{
+    const struct cli_bucket_change *c = self;
+
+    return c->check(c->name, value, why);
+}
+
+/* The patched value.  What is broken is not patched: what was good before is known to a service, and none runs. */
+static struct err patched(const struct cli_bucket_change *c, const struct bytes *stored,
+                          struct json **ret, struct problem *why)
+{
+    const struct run_good_change change = {.key    = c->name,
+                                           .stored = stored,
+                                           .heard  = true,
+                                           .patch  = c->patch,
+                                           .check  = check_it,
+                                           .self   = (void *)(uintptr_t)c};
+    struct run_good_changed changed     = {0};
+    struct run_good *none               = run_good_new();
+    struct err e                        = run_good_patch(none, &change, &changed, why);
+
+    run_good_free(&none);
+    if (!failed(e) && changed.anew && !changed.mended && changed.broken.code != PROBLEM_NONE) {
+        problem_set(
+            why, PROBLEM_INVALID_REQUEST, "",
+            "what is stored of %s is broken (%.120s), and no service runs that knows what was "
+            "good before: start them, or nats kv del %s %s",
+            c->name, changed.broken.detail, c->bucket, c->name);
+        json_free(&changed.value);
+        return err_of(ERR_REJECT, "patch a value");
+    }
+    *ret = changed.value;
+    return e;
+}
+
 static struct err read_and_patch(struct cli *cli, const struct cli_bucket_change *c,
-                                 struct json **ret, uint64_t *ret_revision)
+                                 struct json **ret, uint64_t *ret_revision, struct problem *why)
 {
     AUTO(buf_deinit) struct buf text = {0};
-    struct json *value               = NULL;
-    char why[JSON_WHY_SIZE];
 
     buf_init(&text, VALUE_MAX);
     struct err e = cli_link_get(cli->link, c->bucket, c->name, &text, ret_revision);
 
     if (failed(e) && e.kind != ERR_ABSENT)
         return e;
-    if (failed(e) || failed(json_parse(&value, buf_bytes(&text), why, sizeof(why))) ||
-        json_type(value) != JSON_OBJECT) {
-        json_free(&value);
-        value = json_new_object();
-    }
-    json_merge_patch(value, c->patch);
-    *ret = value;
-    return OK;
+    const struct bytes stored = buf_bytes(&text);
+
+    return patched(c, failed(e) ? NULL : &stored, ret, why);
 }
 
 static struct err store(struct cli *cli, const struct cli_bucket_change *c,
@@ -185,11 +213,11 @@ static int store_ourselves(struct cli *cli, const struct cli_bucket_change *c)
         struct problem why                 = {0};
         uint64_t revision                  = 0;
 
-        e = read_and_patch(cli, c, &value, &revision);
+        e = read_and_patch(cli, c, &value, &revision, &why);
+        if (why.code != PROBLEM_NONE)
+            return problem_of(cli, &why);
         if (failed(e))
             break;
-        if (failed(c->check(c->name, value, &why)))
-            return problem_of(cli, &why);
         e = store(cli, c, value, revision);
         if (!failed(e)) {
             cli_print_doc(cli, value);
