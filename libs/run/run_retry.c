@@ -2,12 +2,15 @@
 
 #include "base/backoff.h"
 
+/* Not before the upstream said, but within the flow's patience: where it stays closed for longer, the gate holds the run. */
 static uint64_t later_ms(const struct flow_step *step, uint32_t attempts,
                          uint64_t retry_after_ms, uint64_t random)
 {
     uint64_t wait =
         backoff_full_ms(attempts - 1, step->retry.wait_ms, step->retry.max_wait_ms, random);
 
+    if (retry_after_ms > step->retry.max_wait_ms)
+        return step->retry.max_wait_ms;
     return wait > retry_after_ms ? wait : retry_after_ms;
 }
 

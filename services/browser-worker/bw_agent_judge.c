@@ -149,6 +149,18 @@ static struct bw_verdict judge_429(const struct bw_profile *p, const struct bw_h
     return defer(CALL_RATE, wait_ms(h), 0, detail);
 }
 
+/* It may have acted, also where it says when to come again.  A 503 that says so closes the upstream for all; whoever was
+ * told waits with them at the gate, and has spent one try. */
+static struct bw_verdict judge_5xx(const struct bw_heard *h, const char *detail)
+{
+    bool closed = h->status == 503 && h->has_retry_after && h->retry_after_ms > 0;
+    struct bw_verdict v =
+        verdict(CALL_FAILED, closed ? CALL_RATE : CALL_SERVER, PROBLEM_UPSTREAM_FAILED, detail);
+
+    v.retry_after_ms = wait_ms(h);
+    return v;
+}
+
 static bool lost(const struct bw_profile *p, const struct bw_heard *h, const char *text)
 {
     if (!h->in_session)
@@ -172,12 +184,8 @@ static struct bw_verdict judge_status(const struct bw_profile *p, const struct b
         return defer(CALL_CLIENT, wait_ms(h), BUSY_MS, detail);
     if (h->status == 408) /* it gave up waiting for us: nobody knows what it had read */
         return verdict(CALL_FAILED, CALL_TIMEOUT, PROBLEM_UPSTREAM_FAILED, detail);
-    if (h->status >= 500) {
-        struct bw_verdict v =
-            verdict(CALL_FAILED, CALL_SERVER, PROBLEM_UPSTREAM_FAILED, detail);
-        v.retry_after_ms = wait_ms(h);
-        return v;
-    }
+    if (h->status >= 500)
+        return judge_5xx(h, detail);
     return verdict(CALL_REFUSED, CALL_CLIENT, PROBLEM_UPSTREAM_REFUSED, detail);
 }
 

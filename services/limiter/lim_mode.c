@@ -52,6 +52,12 @@ static uint64_t told_ms(const struct lim_mode_result *r)
     return ms < LIM_MODE_BACKOFF_MS ? 0 : ms;
 }
 
+/* A 403 that speaks of rates is a 429. */
+static const char *closed_by(uint32_t status)
+{
+    return status == 402 ? "402" : status == 503 ? "503" : "429";
+}
+
 /* Closed for as long as we were told, or for a while that grows.  It is only ever prolonged. */
 static bool close_until(struct lim_mode *m, const struct lim_mode_result *r, uint64_t now)
 {
@@ -70,7 +76,7 @@ static bool close_until(struct lim_mode *m, const struct lim_mode_result *r, uin
         if (m->mode == PERMIT_MODE_RAMP) /* goes on from where it stood */
             lim_window_set(&m->window, &(struct lim_window_limits){.floor = 1}, r->in_flight,
                            2 * r->in_flight, now);
-        enter(m, PERMIT_MODE_CLOSED, r->status == 402 ? "402" : "429", now);
+        enter(m, PERMIT_MODE_CLOSED, closed_by(r->status), now);
     }
     m->until_ms = until;
     return true;

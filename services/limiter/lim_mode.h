@@ -3,7 +3,7 @@
  * chance.
  *
  *     open --5xx, time-out, 429 of concurrency--> slowed --it answers--> open
- *     open, slowed, ramp --429, 402 with Retry-After--> closed until T --> open or slowed
+ *     open, slowed, ramp --429, 402 or 503 with Retry-After--> closed until T --> open or slowed
  *     open, slowed, ramp --N failures in a row--> closed until T, then one probe --> slowed
  *     any --402--> limited --a probe succeeds, the operator resumes--> ramp --> open
  *

@@ -124,7 +124,11 @@ static void every_status_has_one_fate_and_one_class(void **state)
         {{500, "{\"statusCode\":500}", true, -1}, {CALL_FAILED, CALL_SERVER, 0, FAILED, false}},
         {{502, "<html>Bad Gateway</html>", true, -1},
          {CALL_FAILED, CALL_SERVER, 0, FAILED, false}},
-        {{503, "", true, 4000}, {CALL_FAILED, CALL_SERVER, 4000, FAILED, false}},
+        {{500, "", true, 4000}, {CALL_FAILED, CALL_SERVER, 4000, FAILED, false}},
+        {{503, "", true, -1}, {CALL_FAILED, CALL_SERVER, 0, FAILED, false}},
+        {{503, "", true, 0}, {CALL_FAILED, CALL_SERVER, 0, FAILED, false}},
+        /* It says when it opens: closed for all, but this one call may have acted. */
+        {{503, "", true, 4000}, {CALL_FAILED, CALL_RATE, 4000, FAILED, false}},
         {{504, "", true, -1}, {CALL_FAILED, CALL_SERVER, 0, FAILED, false}},
         {{529, "", true, -1}, {CALL_FAILED, CALL_SERVER, 0, FAILED, false}},
     };

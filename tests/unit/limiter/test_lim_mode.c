@@ -115,6 +115,24 @@ static void a_brief_word_to_all_that_were_out_is_one_refusal(void **state)
     assert_int_equal(m.trips, 1);
 }
 
+static void who_looks_is_told_what_closed_it(void **state)
+{
+    static const struct {
+        uint32_t status;
+        const char *why;
+    } CASES[] = {{402, "402"}, {403, "429"}, {429, "429"}, {503, "503"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct lim_mode m              = {.mode = PERMIT_MODE_OPEN};
+        const struct lim_mode_result r = {
+            .call_class = CALL_RATE, .status = CASES[i].status, .retry_after_ms = 4000};
+
+        assert_true(lim_mode_heard(&m, &LIMITS, &r, 1000));
+        assert_string_equal(m.why, CASES[i].why);
+    }
+}
+
 static void a_closing_is_only_ever_prolonged(void **state)
 {
     struct lim_mode m = {.mode = PERMIT_MODE_OPEN};
@@ -373,6 +391,7 @@ int main(void)
         cmocka_unit_test(less_than_a_second_is_no_word_about_when),
         cmocka_unit_test(an_honest_second_is_obeyed_as_often_as_it_is_said),
         cmocka_unit_test(a_brief_word_to_all_that_were_out_is_one_refusal),
+        cmocka_unit_test(who_looks_is_told_what_closed_it),
         cmocka_unit_test(a_closing_is_only_ever_prolonged),
         cmocka_unit_test(closed_without_a_word_of_how_long_it_doubles),
         cmocka_unit_test(trouble_slows_and_answers_open_again),

@@ -78,6 +78,18 @@ static void nobody_comes_again_sooner_than_he_was_told(void **state)
         assert_true(run_retry(&READS, CALL_FAILED, 1, true, 5000, random).wait_ms >= 5000);
 }
 
+/* Of the upstream that closed all are told by the limiter; the run's own patience is the flow's word. */
+static void nobody_waits_longer_than_max_wait(void **state)
+{
+    (void)state;
+    for (uint64_t random = 0; random < 1000; random++) {
+        struct retry_answer a = run_retry(&READS, CALL_FAILED, 2, true, 24 * 3600000, random);
+
+        assert_int_equal(a.verdict, RETRY_AGAIN);
+        assert_int_equal(a.wait_ms, 60000);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -88,6 +100,7 @@ int main(void)
         cmocka_unit_test(a_lost_session_begins_again_where_it_may),
         cmocka_unit_test(a_refusal_is_final),
         cmocka_unit_test(nobody_comes_again_sooner_than_he_was_told),
+        cmocka_unit_test(nobody_waits_longer_than_max_wait),
     };
 
     return cmocka_run_group_tests_name("run_retry", tests, NULL, NULL);
