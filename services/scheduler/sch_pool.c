@@ -54,13 +54,16 @@ struct sch_pool *sch_pool_get(struct sch_pools *pools, const char *name)
 
 static void set_orphan(struct sch_job *job, bool orphan)
 {
-    uint32_t *taken = &job->pool->room.taken[job->lane];
+    uint32_t *taken   = &job->pool->room.taken[job->lane];
+    uint32_t *orphans = &job->pool->orphans[job->lane];
+    uint32_t *from = orphan ? taken : orphans, *to = orphan ? orphans : taken;
 
     if (job->orphan == orphan)
         return;
-    must(!orphan || *taken > 0);
+    must(*from > 0);
     job->orphan = orphan;
-    *taken      = orphan ? *taken - 1 : *taken + 1;
+    *from -= 1;
+    *to += 1;
 }
 
 static void set_live(struct sch_worker *w, bool live)
@@ -133,6 +136,7 @@ void sch_pool_clear(struct sch_pools *pools)
         struct sch_pool *p = value;
 
         for (int lane = 0; lane < LANES; lane++) {
+            must(p->orphans[lane] == 0);
             p->room.taken[lane] =
                 0; /* claims whose op is still on its way: they are forgotten too */
             p->room.aged[lane] = false;
@@ -144,12 +148,17 @@ void sch_pool_clear(struct sch_pools *pools)
     }
 }
 
+uint32_t sch_pool_lane_in_flight(const struct sch_pool *pool, enum lane lane)
+{
+    return pool->room.taken[lane] + pool->orphans[lane];
+}
+
 uint32_t sch_pool_in_flight(const struct sch_pool *pool)
 {
     uint32_t n = 0;
 
     for (int lane = 0; lane < LANES; lane++)
-        n += pool->room.taken[lane];
+        n += sch_pool_lane_in_flight(pool, (enum lane)lane);
     return n;
 }
 

@@ -2,7 +2,8 @@
  * sch_pool - what the workers of a pool can take.  Pure: told the time.
  *
  * A worker counts while its last word is at most SCH_WORD_MS old and it does not drain.  A job leased by one that
- * does not count is an orphan: its place died with the worker, and is taken again when somebody else leases it.
+ * does not count is an orphan: its place died with the worker, and is taken again when somebody else leases it.  It is
+ * in flight all the same: a pool without workers wants slots for what is stuck there.
  */
 #ifndef SCH_POOL_H
 #define SCH_POOL_H
@@ -37,7 +38,8 @@ struct sch_pool {
     char name[STR_NAME_SIZE];
     struct sch_fair fair;
     struct sch_room room;
-    struct list workers; /* those that count or may count again */
+    uint32_t orphans[LANES]; /* beside what is taken of the room */
+    struct list workers;     /* those that count or may count again */
     bool paused;
     char reason[128];
     uint64_t sla_ms;
@@ -85,6 +87,8 @@ void sch_pool_leased(struct sch_pools *pools, struct sch_job *job, const char *w
 /* All jobs are gone: accounts begin anew, consumers are to be looked at again. */
 void sch_pool_clear(struct sch_pools *pools);
 
-uint32_t sch_pool_in_flight(const struct sch_pool *pool); /* jobs, less orphans */
+/* Jobs, orphans and those on their way into a slot among them. */
+uint32_t sch_pool_in_flight(const struct sch_pool *pool);
+uint32_t sch_pool_lane_in_flight(const struct sch_pool *pool, enum lane lane);
 
 #endif

@@ -100,7 +100,7 @@ static void load_of(const struct sch *s, const struct sch_pool *pool, struct buf
         buf_printf(
             to, "%s\"%s\":{\"waiting\":%" PRIu64 ",\"oldest_ms\":%" PRId64 ",\"in_flight\":%u}",
             lane > 0 ? "," : "", lane_word((enum lane)lane), l->waiting[lane],
-            l->oldest_ms[lane], pool->room.taken[lane]);
+            l->oldest_ms[lane], sch_pool_lane_in_flight(pool, (enum lane)lane));
     buf_printf(to, "},\"paused\":%s}", pool->paused ? "true" : "false");
     (void)s;
 }

@@ -74,6 +74,12 @@ static void a_worker_never_changes_its_pool(void **state)
     assert_false(say("w3", "no such name", 10, false, 100));
 }
 
+/* Places that are taken from living workers. */
+static uint32_t taken_of(const struct sch_job *job)
+{
+    return job->pool->room.taken[job->lane];
+}
+
 static void an_orphan_takes_no_place_until_it_is_leased_again(void **state)
 {
     struct sch_job job = {.pool = sch_pool_get(&pools, "eu"), .lane = LANE_BULK};
@@ -81,17 +87,42 @@ static void an_orphan_takes_no_place_until_it_is_leased_again(void **state)
     (void)state;
     assert_true(say("w1", "eu", 10, false, 0));
     sch_pool_job(&job);
-    assert_int_equal(sch_pool_in_flight(job.pool), 1); /* waits for a worker: takes a place */
+    assert_int_equal(taken_of(&job), 1); /* waits for a worker: takes a place */
     sch_pool_leased(&pools, &job, "w1");
-    assert_int_equal(sch_pool_in_flight(job.pool), 1);
+    assert_int_equal(taken_of(&job), 1);
 
     sch_pool_turn(&pools, 10000);
-    assert_int_equal(sch_pool_in_flight(job.pool), 0);
+    assert_int_equal(taken_of(&job), 0);
     assert_true(say("w2", "eu", 10, false, 10000));
     sch_pool_leased(&pools, &job, "w2");
-    assert_int_equal(sch_pool_in_flight(job.pool), 1);
+    assert_int_equal(taken_of(&job), 1);
     sch_pool_job_gone(&job);
-    assert_int_equal(sch_pool_in_flight(job.pool), 0);
+    assert_int_equal(taken_of(&job), 0);
+}
+
+/* It wants a slot as long as it is there, whoever died with it. */
+static void an_orphan_is_in_flight(void **state)
+{
+    struct sch_pool *pool = sch_pool_get(&pools, "eu");
+    struct sch_job job = {.pool = pool, .lane = LANE_BULK}, other = job;
+
+    (void)state;
+    assert_true(say("w1", "eu", 10, false, 0));
+    sch_pool_job(&job);
+    sch_pool_job(&other);
+    sch_pool_leased(&pools, &job, "w1");
+    sch_pool_turn(&pools, 10000);
+    assert_int_equal(sch_pool_in_flight(pool), 2);
+    assert_int_equal(sch_pool_lane_in_flight(pool, LANE_BULK), 2);
+    assert_int_equal(sch_pool_lane_in_flight(pool, LANE_REALTIME), 0);
+
+    sch_pool_job_gone(&other);
+    assert_int_equal(sch_pool_in_flight(pool), 1);
+    assert_true(say("w1", "eu", 10, false, 11000));
+    assert_int_equal(sch_pool_in_flight(pool), 1);
+    sch_pool_turn(&pools, 20000);
+    sch_pool_job_gone(&job);
+    assert_int_equal(sch_pool_in_flight(pool), 0);
 }
 
 static void a_worker_that_was_never_heard_makes_orphans_until_it_speaks(void **state)
@@ -101,9 +132,9 @@ static void a_worker_that_was_never_heard_makes_orphans_until_it_speaks(void **s
     (void)state;
     sch_pool_job(&job);
     sch_pool_leased(&pools, &job, "w9");
-    assert_int_equal(sch_pool_in_flight(job.pool), 0);
+    assert_int_equal(taken_of(&job), 0);
     assert_true(say("w9", "eu", 10, false, 10));
-    assert_int_equal(sch_pool_in_flight(job.pool), 1);
+    assert_int_equal(taken_of(&job), 1);
     sch_pool_turn(&pools, 100000);
     sch_pool_job_gone(&job);
     sch_pool_turn(&pools, 100000 + SCH_FORGET_MS);
@@ -118,6 +149,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_worker_never_changes_its_pool, begin, end),
         cmocka_unit_test_setup_teardown(an_orphan_takes_no_place_until_it_is_leased_again,
                                         begin, end),
+        cmocka_unit_test_setup_teardown(an_orphan_is_in_flight, begin, end),
         cmocka_unit_test_setup_teardown(
             a_worker_that_was_never_heard_makes_orphans_until_it_speaks, begin, end),
     };
