@@ -232,6 +232,10 @@ static struct err check_call(struct reader *r, const struct flow_step *s, const 
     if (json_get(s->body, "url"))
         return invalid(r, at, "url",
                        "call over HTTPS is not available in this version; use \"subject\"");
+    if (json_get(s->body, "upstream"))
+        return invalid(
+            r, at, "upstream",
+            "the limits of an upstream for a call are not available in this version");
     const char *subject = json_str(json_get(s->body, "subject"));
     if (!subject)
         return invalid(
