@@ -248,6 +248,8 @@ static struct err read_return(const struct json *doc, const char *upstream,
         e = read_bool(doc, "session_opened", "", &r.session_opened, why);
     if (!failed(e))
         e = read_bool(doc, "session_closed", "", &r.session_closed, why);
+    if (!failed(e) && !r.id[0] && !r.session_closed) /* a script whose variable was not set */
+        e = wrong(why, "/return", "is missing: the id that the grant answered");
     r.call_class = class_of(word, r.status);
     if (!failed(e))
         *ret = r;

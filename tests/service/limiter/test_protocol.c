@@ -150,6 +150,8 @@ static void what_is_wrong_is_named(void **state)
         {"sluice.permit.up", "{\"keys\":[{\"name\":\"up\",\"session_open\":true}]}",
          "\"pointer\":\"/session\""},
         {"sluice.permit.up", "{\"return\":\"x\"}", "\"pointer\":\"/return\""},
+        {"sluice.permit.up", "{\"return\":null}", "\"pointer\":\"/return\""},
+        {"sluice.permit.up", "{\"session_closed\":false}", "\"pointer\":\"/return\""},
         {"sluice.permit.up", "{\"wait_ms\":0", "not valid JSON"},
         {"sluice.permit.up", "[1]", "must be an object"},
         {"sluice.permit.up", "", "the body is empty"},
