@@ -175,6 +175,7 @@ struct bw_reaper *bw_reap_new(struct bw *bw)
     r->bw      = bw;
     r->strays  = map_new();
     r->touched = map_new();
+    r->silent  = map_new();
     bus_op_start(bw->bus, &r->op, BW_REAP_MAGIC, "reap", 0, reap_end);
     r->leader = svc_leader_new(bw->svc, "reaper", LEADER_MS, &events);
     return r;
@@ -198,5 +199,6 @@ void bw_reap_free(struct bw_reaper **slot)
     bw_reap_place_forget(r);
     map_free(&r->strays);
     map_free(&r->touched);
+    map_free(&r->silent);
     (void)bus_op_done(&r->op);
 }

@@ -22,6 +22,7 @@
 enum {
     BW_REAP_MAGIC   = 0x62777270,
     BW_REAP_CALL_MS = 20000, /* of a list or a close */
+    BW_REAP_SILENT  = 3,     /* lists unanswered in a row: somebody must look */
 };
 
 /* A place: an upstream and an endpoint. */
@@ -47,6 +48,8 @@ struct bw_reaper {
     /* What a sweep does not see is forgotten. */
     struct map *strays;  /* remote id -> since when it is seen */
     struct map *touched; /* key of a row -> when it was kept warm */
+    struct map
+        *silent; /* upstream and endpoint -> sweeps running in which its list went unanswered */
     uint64_t sweeps;
 
     /* The place in hand. */

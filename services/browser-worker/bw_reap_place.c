@@ -7,9 +7,10 @@
 
 enum { PERMIT_WAIT_MS = 10000 };
 
-/* An instant that is kept for a session from sweep to sweep. */
+/* What is kept of a session, or of a place, from sweep to sweep. */
 struct note {
     int64_t at_ms;  /* 0: never */
+    unsigned times; /* in a row */
     uint64_t sweep; /* the last that saw it */
 };
 
@@ -96,6 +97,7 @@ void bw_reap_place_forget(struct bw_reaper *r)
 {
     forget(r, r->strays);
     forget(r, r->touched);
+    forget(r, r->silent);
 }
 
 void bw_reap_place_touched(struct bw_reaper *r)
@@ -229,6 +231,27 @@ void bw_reap_place_drop(struct bw_reaper *r)
 
 /* ---- the list --------------------------------------------------------------------------------------- */
 
+static const char *where(const struct bw_reaper *r)
+{
+    return *place_of(r)->endpoint ? place_of(r)->endpoint : r->upstream.url;
+}
+
+static struct note *silence(struct bw_reaper *r)
+{
+    AUTO(mem_free) char *key = mem_printf("%s %s", r->upstream.name, where(r));
+
+    return note_of(r, r->silent, key);
+}
+
+/* Told of once: a browser that is busy with its page for ever keeps its driver from answering, and then nobody closes
+   what was left open there.  Of a place that answers no note is kept. */
+static void note_silence(struct bw_reaper *r, const char *why)
+{
+    if (++silence(r)->times == BW_REAP_SILENT)
+        log_warn("nobody lists the sessions here; what was left open stays open: restart it",
+                 KV("upstream", r->upstream.name), KV("endpoint", where(r)), KV("why", why));
+}
+
 static void keep_list(struct bw_reaper *r, const struct bw_answer *a)
 {
     bool refused = a->fate == CALL_NOT_SENT; /* nobody is there */
@@ -237,6 +260,8 @@ static void keep_list(struct bw_reaper *r, const struct bw_answer *a)
         r->listed = json_ref(a->value);
     else if (refused && place_of(r)->is_past)
         r->listed = json_new_object(); /* where nobody is nothing is open */
+    else if (a->fate == CALL_UNANSWERED || refused)
+        note_silence(r, a->detail);
     else
         log_debug("upstream does not list its sessions", KV("upstream", r->upstream.name),
                   KV("why", a->detail));
@@ -264,7 +289,8 @@ static void list_granted(void *self, const struct bw_permit_answer *answer)
         return;
     }
     bw_permit_return(r->bw->permits, &r->permit);
-    gather_rows(r); /* of some it is known without a list that their time is over */
+    (void)silence(r); /* not asked: it stands as before */
+    gather_rows(r);   /* of some it is known without a list that their time is over */
     (void)bw_reap_place_next(r);
 }
 

@@ -23,6 +23,8 @@ static char acme_run[ID_SIZE];
 
 /* "http:/" + a folder's path. */
 #define PLACE "http:/"
+#define HANGS ".hangs" /* in a folder: its list is not answered */
+#define SAID ".said"   /* what the worker warned of, a line each */
 
 struct bw_call {
     uv_timer_t timer;
@@ -52,6 +54,14 @@ static struct json *folder_list(const char *folder)
     return list;
 }
 
+static bool in_folder(const char *path, const char *name)
+{
+    char full[1024];
+
+    str_format(full, sizeof full, "%s/%s", path, name);
+    return access(full, F_OK) == 0;
+}
+
 static void folder_closed(uv_handle_t *timer)
 {
     struct bw_call *c = timer->data;
@@ -64,7 +74,10 @@ static void folder_answers(uv_timer_t *timer)
     struct bw_call *c  = timer->data;
     struct bw_answer a = {.fate = CALL_DONE, .call_class = CALL_OK, .status = 200};
 
-    if (c->verb == BW_LIST)
+    if (c->verb == BW_LIST && in_folder(c->path, HANGS))
+        a = (struct bw_answer){
+            .fate = CALL_UNANSWERED, .call_class = CALL_TIMEOUT, .detail = "hangs"};
+    else if (c->verb == BW_LIST)
         a.value = folder_list(c->path);
     else
         (void)unlink(c->path);
@@ -109,6 +122,19 @@ static uint64_t tick(void *self, uint64_t now)
     return bw_reap_tick(bw->reaper, now);
 }
 
+static void say(void *self, enum log_level level, const char *message, const char *line)
+{
+    FILE *to = level == LOG_LEVEL_WARN ? fopen(self, "a") : NULL;
+
+    (void)message;
+    if (getenv("RIG_SHOW") || level == LOG_LEVEL_ERROR)
+        fprintf(stderr, "%s\n", line);
+    if (to) {
+        fprintf(to, "%s\n", line);
+        fclose(to);
+    }
+}
+
 static void run_worker(void)
 {
     static char *argv[]           = {"reaper", NULL};
@@ -116,6 +142,7 @@ static void run_worker(void)
         .reap_ms = 300, .response_max = 1 << 20, .page_max = 1 << 20};
     const struct svc_about about = {.name = "sluice-browser-worker", .summary = "reaps"};
 
+    log_sink(say, getenv("BW_REAP_SAID"));
     struct svc *svc = svc_new(&about, 1, argv);
     struct bw bw    = {.svc = svc, .bus = svc_bus(svc), .config = &config};
 
@@ -428,6 +455,10 @@ static int anew(void **state)
     (void)state;
     sim_rig_start(&sim, "{\"latency\":{\"default\":{\"min\":1,\"max\":2}}}");
     nats_rig_start(&rig);
+    str_copy(folder, sizeof folder, "/tmp/bw-reap-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    str_format(value, sizeof value, "%s/" SAID, folder);
+    setenv("BW_REAP_SAID", value, 1);
     worker = fork();
     if (worker == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -436,15 +467,13 @@ static int anew(void **state)
         setenv("SLUICE_HTTP", "off", 1);
         setenv("SIM_KEY", "k", 1);
         if (!getenv("RIG_SHOW"))
-            setenv("LOG_LEVEL", "error", 1);
+            setenv("LOG_LEVEL", "warn", 1);
         execl("/proc/self/exe", "worker", (char *)NULL);
         _exit(127);
     }
     nats_rig_limiter(&rig);
     str_format(value, sizeof value, "{\"url\":\"%s\",\"key\":{\"env\":\"SIM_KEY\"}}", sim.url);
     put(BUCKET_UPSTREAMS, "sim", value);
-    str_copy(folder, sizeof folder, "/tmp/bw-reap-XXXXXX");
-    assert_non_null(mkdtemp(folder));
     str_format(value, sizeof value, "{\"driver\":\"webdriver\",\"url\":\"" PLACE "%s\"}",
                folder);
     put(BUCKET_UPSTREAMS, "chrome", value);
@@ -647,6 +676,51 @@ static void an_open_without_an_answer_is_closed_or_given_up(void **state)
     assert_true(status_is(&young, "failed"));
 }
 
+/* ---- a place that says nothing ---------------------------------------------------------------- */
+
+static unsigned warnings(void)
+{
+    char path[128], line[2048];
+    unsigned count = 0;
+
+    str_format(path, sizeof path, "%s/" SAID, folder);
+    FILE *from = fopen(path, "r");
+    while (from && fgets(line, sizeof line, from))
+        count += strstr(line, "nobody lists the sessions here") && strstr(line, folder);
+    if (from)
+        fclose(from);
+    return count;
+}
+
+static void hang(bool hangs)
+{
+    char path[128];
+
+    str_format(path, sizeof path, "%s/" HANGS, folder);
+    if (hangs)
+        fclose(fopen(path, "w"));
+    else
+        assert_int_equal(unlink(path), 0);
+    rig.reports = 0; /* each is of a list */
+}
+
+/* A page that loops keeps its chromedriver from listing: a person must restart that, and is told once. */
+static void a_place_that_does_not_list_for_three_sweeps_is_told_of_once(void **state)
+{
+    (void)state;
+    hang(true);
+    NATS_RIG_WAIT(&rig, warnings() > 0);
+    assert_true(rig.reports >= 3);
+    NATS_RIG_WAIT(&rig, rig.reports >= 7);
+    assert_int_equal(warnings(), 1);
+    hang(false);
+    NATS_RIG_WAIT(&rig, rig.reports >= 2);
+    hang(true);
+    NATS_RIG_WAIT(&rig, warnings() > 1); /* it listed meanwhile */
+    assert_true(rig.reports >= 3);
+    assert_int_equal(warnings(), 2);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, anew, over)
 
 int main(void)
@@ -661,6 +735,7 @@ int main(void)
         TEST(without_a_permit_nothing_is_asked),
         TEST(a_session_that_no_record_names_is_closed_when_its_run_is_done_with_it),
         TEST(an_open_without_an_answer_is_closed_or_given_up),
+        TEST(a_place_that_does_not_list_for_three_sweeps_is_told_of_once),
     };
 
     if (getenv("BW_REAP_ROLE"))
