@@ -274,12 +274,18 @@ static void take_lease(struct bw_run *run)
     bw_journal_decision(run, leased);
 }
 
+/*
+ * A wake's WAITING is stored before the ticket of the next one is published, so its leader knows it; but for a leader
+ * that was deposed and has not heard so, and for a journal whose end was lost or removed.  The job goes in either case:
+ * to keep it would take its slot for ever, out of reach of cancel and timeout.  The reconciler goes by the journal; it
+ * finds a run without a message and gives it a ticket of the wake that stands there.
+ */
 static void reread_leader(struct bw_run *run)
 {
-    if (run->job.ticket.wake > run->fold.wake) {
+    if (run->fold.phase != RUN_ENDED && run->job.ticket.wake > run->fold.wake) {
         log_error("job of a wake that its journal does not know",
                   KV("run", run->job.ticket.run), KV("wake", run->job.ticket.wake));
-        bw_run_drop(run, "its journal does not know the wake");
+        bw_run_ack(run);
         return;
     }
     consider(run);

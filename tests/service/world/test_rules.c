@@ -135,6 +135,51 @@ static void a_run_without_a_message_gets_one(void **state)
     follow(&s, CUT);
 }
 
+/* As another leader would admit it, who does not know of the first. */
+static void admit(const char *run, uint32_t slot, uint32_t wake)
+{
+    struct fake_stored m;
+    struct job job = {.slot = slot};
+    char subject[SUBJECT_SIZE];
+    struct buf body;
+    bool found = false;
+
+    for (size_t i = 0; !found && fake_stored(STREAM_PENDING, ">", i, &m); i++)
+        found =
+            !failed(wire_read_ticket(&job.ticket, m.body)) && str_equal(job.ticket.run, run);
+    must(found);
+    job.ticket.wake = wake;
+    buf_init(&body, 4096);
+    wire_write_job(&job, &body);
+    (void)fake_store(subject_job(subject, TENANT, slot, "default"), buf_bytes(&body));
+    buf_deinit(&body);
+}
+
+/* A job of a later wake is all that there is of the run: what its journal said of that wake is lost. */
+static bool drive_later_wake(void)
+{
+    if (world.stage == 0) {
+        fake_freeze(svc_bus(world.sch_svc), 30000);
+        (void)ask("submit", playing->submit);
+        fake_settle();
+        admit(world.run, 1, 7);
+        next_stage();
+    }
+    return run_over(world.run);
+}
+
+static void a_job_of_a_wake_that_its_journal_does_not_know_blocks_nobody(void **state)
+{
+    static const struct scenario s = {.name   = "later wake",
+                                      .submit = FLOW("", SET),
+                                      .key    = "k",
+                                      .drive  = drive_later_wake,
+                                      .status = "done"};
+
+    (void)state;
+    follow(&s, STOPPED);
+}
+
 /* Another gateway was asked the same, met the PLAN and says that it is accepted: before this one, for which the queue is
    full, rejects it. */
 static void accepted_elsewhere(void)
@@ -749,25 +794,6 @@ static void a_timer_counts_from_its_waiting(void **state)
 
 /* ---- what only one may have -------------------------------------------------------------------------------- */
 
-/* As another leader would admit it, who does not know of the first. */
-static void admit(const char *run, uint32_t slot)
-{
-    struct fake_stored m;
-    struct job job = {.slot = slot};
-    char subject[SUBJECT_SIZE];
-    struct buf body;
-    bool found = false;
-
-    for (size_t i = 0; !found && fake_stored(STREAM_PENDING, ">", i, &m); i++)
-        found =
-            !failed(wire_read_ticket(&job.ticket, m.body)) && str_equal(job.ticket.run, run);
-    must(found);
-    buf_init(&body, 4096);
-    wire_write_job(&job, &body);
-    (void)fake_store(subject_job(subject, TENANT, slot, "default"), buf_bytes(&body));
-    buf_deinit(&body);
-}
-
 static bool drive_two_admitted(void)
 {
     if (world.stage == 0) {
@@ -775,8 +801,8 @@ static bool drive_two_admitted(void)
         (void)ask("submit", playing->submit);
         (void)ask("submit", playing->submit2);
         fake_settle();
-        admit(world.run, 1);
-        admit(second(), 2);
+        admit(world.run, 1, 1);
+        admit(second(), 2, 1);
         next_stage();
     }
     if (phase_of(world.run) == RUN_LEASED && phase_of(second()) == RUN_LEASED &&
@@ -1006,6 +1032,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_without_a_message_gets_one),
+        cmocka_unit_test(a_job_of_a_wake_that_its_journal_does_not_know_blocks_nobody),
         cmocka_unit_test(an_accepted_run_is_not_rejected),
         cmocka_unit_test(whoever_is_given_an_ended_run_does_its_duties),
         cmocka_unit_test(the_result_comes_last),
