@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/clk.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -292,6 +293,38 @@ static struct err take_jobs(struct sch_take *t)
     return bus_read(&t->base.op, &read, take_page);
 }
 
+/* When the first of the results that are left was stored; before the first of all: INT64_MIN. */
+static int64_t results_left_ms(const struct json *state)
+{
+    int64_t at = INT64_MIN;
+
+    if (json_int(json_get(state, "first_seq")) <= 1)
+        return at;
+    if (json_int(json_get(state, "messages")) == 0)
+        return clk_wall_ms();
+    return failed(str_time_ms(json_str(json_get(state, "first_ts")), &at)) ? INT64_MIN : at;
+}
+
+/* A result that is not there was never stored, or has been read and left; the stream tells since when it is whole. */
+static struct err take_results(struct bus_op *op, const struct bus_reply *r)
+{
+    struct sch_take *t               = SELF(struct sch_take, TAKE_MAGIC, op);
+    AUTO(json_free) struct json *doc = NULL;
+    char why[JSON_WHY_SIZE];
+
+    if (!sch_op_live(&t->base))
+        return bus_op_done(op);
+    if (failed(r->err))
+        return r->err;
+
+    struct err e = json_parse(&doc, r->body, why, sizeof(why));
+
+    if (failed(e))
+        return e;
+    sch_reconcile_results_left(t->base.s->facts, results_left_ms(json_get(doc, "state")));
+    return take_jobs(t);
+}
+
 static struct err take_made(struct bus_op *op, const struct bus_reply *r)
 {
     struct sch_take *t               = SELF(struct sch_take, TAKE_MAGIC, op);
@@ -307,7 +340,7 @@ static struct err take_made(struct bus_op *op, const struct bus_reply *r)
     if (!failed(json_parse(&doc, r->body, why, sizeof(why))))
         t->base.s->filled =
             json_get(doc, "num_pending") && json_int(json_get(doc, "num_pending")) == 0;
-    return take_jobs(t);
+    return bus_api(op, "STREAM.INFO." STREAM_RESULTS, bytes_of(NULL, 0), take_results);
 }
 
 static struct err take_make(struct sch_take *t)

@@ -18,6 +18,7 @@ struct sch_reconcile {
     size_t at; /* the sweep's bucket */
     /* Results that came before their END was read, as hashes of the run: followers of two streams, two paces. */
     struct map *early, *early_old;
+    int64_t results_left_ms; /* of runs that ended before, results may have left */
 };
 
 static char HERE; /* a set puts any pointer */
@@ -210,6 +211,7 @@ enum sch_event sch_reconcile_entry(struct sch_reconcile *r, const char *tenant, 
         if (!f)
             f = add(r, tenant, run);
         f->state      = FACT_ENDED;
+        f->ended_ms   = e->stored_ms;
         f->bare_since = 0;
         if (result_came(r, run)) {
             forget(r, find_link(r, run));
@@ -252,6 +254,11 @@ enum sch_event sch_reconcile_result(struct sch_reconcile *r, const char *run)
     return EVENT_NONE;
 }
 
+void sch_reconcile_results_left(struct sch_reconcile *r, int64_t until_ms)
+{
+    r->results_left_ms = until_ms;
+}
+
 void sch_reconcile_age(struct sch_reconcile *r)
 {
     map_free(&r->early_old);
@@ -288,6 +295,14 @@ static bool needs(const struct sch_fact *f, unsigned has, enum sch_need *ret)
     return !(has & HAS_TICKET);
 }
 
+/* With a message it has duties still, and who does them stores the result. */
+static bool is_over(const struct sch_reconcile *r, const struct sch_sweep *sweep,
+                    const struct sch_fact *f)
+{
+    return f->state == FACT_ENDED && f->ended_ms < r->results_left_ms &&
+           sweep->has(sweep->self, f) == HAS_NOTHING;
+}
+
 static void look(const struct sch_sweep *sweep, struct sch_fact *f)
 {
     enum sch_need need = NEED_TICKET;
@@ -312,8 +327,13 @@ void sch_reconcile_sweep(struct sch_reconcile *r, const struct sch_sweep *sweep)
     size_t looked  = 0;
 
     for (size_t n = 0; n < buckets && looked < sweep->budget; n++) {
-        for (struct sch_fact *f = r->buckets[r->at & r->mask]; f; f = f->next, looked++)
-            look(sweep, f);
+        for (struct sch_fact **link = &r->buckets[r->at & r->mask]; *link; looked++)
+            if (is_over(r, sweep, *link)) {
+                forget(r, link);
+            } else {
+                look(sweep, *link);
+                link = &(*link)->next;
+            }
         r->at = (r->at + 1) & r->mask;
     }
 }

@@ -2,7 +2,7 @@
  * sch_reconcile - a run that has not ended always has a message in PENDING or JOBS.  Pure: told the time.
  *
  * Fed with the headers of the journal and of the results, it knows of each run whose story is not over: a run
- * is forgotten when it was refused, or when it has ended and its result is stored.  A sweep goes round over the
+ * is forgotten when it was refused, or when it has ended and its result is stored, or was.  A sweep goes round over the
  * rest and names those that nobody will look after: without a message, with mail that nobody will read, ended
  * without a result.
  */
@@ -30,6 +30,7 @@ struct sch_fact { /* what the journal shows of one run */
     uint64_t plan_seq;
     uint64_t job;       /* LEASED: of this job … */
     const char *worker; /* … by this one, interned; NULL: nobody */
+    int64_t ended_ms;   /* ENDED: when END was stored */
     int64_t
         bare_since; /* nobody looks after it since; 0: somebody does, or it was not looked at */
 };
@@ -63,6 +64,9 @@ enum sch_event sch_reconcile_entry(struct sch_reconcile *r, const char *tenant, 
                                    const struct sch_fact **ret_fact);
 /* One result. */
 enum sch_event sch_reconcile_result(struct sch_reconcile *r, const char *run);
+/* Results have left their stream (it makes room, or was purged): of a run that ended before this instant, the time of the
+   first that is left, none is missed.  Whoever began to read later cannot see that it was there. */
+void sch_reconcile_results_left(struct sch_reconcile *r, int64_t until_ms);
 /* Results whose END was never seen are remembered for one to two of these calls: about a minute apart, and only
    once the journal was read to its end. */
 void sch_reconcile_age(struct sch_reconcile *r);

@@ -55,6 +55,86 @@ static void leader_that_was_frozen_knows_by_its_clock_that_it_is_none(void **sta
     assert_false(svc_leader_is(r->sch->leader));
 }
 
+/* ---- results that have left ------------------------------------------------------------------- */
+
+enum { PURGE_MAGIC = 0x54535450 };
+
+static void purge_end(struct bus_op *op, struct err e)
+{
+    (void)op;
+    assert_false(failed(e));
+}
+
+static struct err purged(struct bus_op *op, const struct bus_reply *reply)
+{
+    return failed(reply->err) ? reply->err : bus_op_done(op);
+}
+
+/* What it ever told has been taken out of it. */
+static void results_are_purged(struct rig *r)
+{
+    static struct bus_op op;
+    char subject[SUBJECT_SIZE];
+
+    (void)fake_store(subject_result(subject, TENANT, "f", "done", rig_run(9)), bytes_str("{}"));
+    op = (struct bus_op){0};
+    bus_op_start(r->client, &op, PURGE_MAGIC, "test-purge", 0, purge_end);
+    (void)bus_purge(&op, STREAM_RESULTS, ">", 0, purged);
+    RIG_WAIT(r, 1000, fake_stored_count(STREAM_RESULTS, ">") == 0);
+}
+
+/* Its worker is gone, and left no result. */
+static void ran_and_ended(struct rig *r, unsigned n)
+{
+    const struct entry_lease l = {.tries = 1};
+    struct entry e = {.kind = ENTRY_LEASED, .wake = 1, .token = 7, .job = n, .worker = "w-1"};
+
+    rig_plan(r, n, (struct entry_plan){.key = ""});
+    e.lease = l;
+    rig_entry(r, n, e, false);
+    e.kind = ENTRY_END;
+    e.end  = (struct entry_end){.status = STATUS_DONE};
+    rig_entry(r, n, e, false);
+    rig_pass(r, 100);
+}
+
+static bool has_result(unsigned n)
+{
+    char subject[SUBJECT_SIZE];
+
+    return fake_stored_count(STREAM_RESULTS, subject_result_run(subject, TENANT, rig_run(n))) >
+           0;
+}
+
+/* Who begins to read now cannot see that it was there; of who ended later it can. */
+static void result_that_has_left_its_stream_is_not_stored_anew(void **state)
+{
+    struct rig *r = *state;
+
+    results_are_purged(r);
+    ran_and_ended(r, 1);
+    svc_leader_deposed(r->sch->leader, "a test says so");
+    RIG_WAIT(r, RIG_TAKE_MS, r->sch->role == ROLE_DECIDING);
+    rig_pass(r, 1000);
+    ran_and_ended(r, 2);
+
+    RIG_WAIT(r, 2 * r->config.sweep_ms + 5000, has_result(2));
+
+    rig_pass(r, 2 * r->config.sweep_ms);
+    assert_false(has_result(1));
+}
+
+/* Nothing has left the stream: then what is not there was never stored. */
+static void result_that_was_never_stored_is_stored_by_the_next_leader(void **state)
+{
+    struct rig *r = *state;
+
+    ran_and_ended(r, 1);
+    svc_leader_deposed(r->sch->leader, "a test says so");
+
+    RIG_WAIT(r, RIG_TAKE_MS + 2 * r->config.sweep_ms, has_result(1));
+}
+
 /* ---- the look at JOBS ------------------------------------------------------------------------- */
 
 static void says_freed(struct rig *r, unsigned slot, uint64_t seq)
@@ -96,6 +176,8 @@ int main(void)
         WITH(delivery_that_was_skipped_begins_a_term),
         WITH(leader_that_was_frozen_knows_by_its_clock_that_it_is_none),
         WITH(look_that_takes_long_is_waited_for_at_ease),
+        WITH(result_that_has_left_its_stream_is_not_stored_anew),
+        WITH(result_that_was_never_stored_is_stored_by_the_next_leader),
     };
     return cmocka_run_group_tests_name("sch_term", tests, NULL, NULL);
 }

@@ -534,12 +534,19 @@ static char *stream_info(const struct fake_stream *s, const char *ask)
     struct buf b;
     size_t subjects = 0;
     bool list       = strstr(ask, "subjects_filter") != NULL;
+    char first[40]  = "0001-01-01T00:00:00Z";
 
     buf_init(&b, 4 << 20);
+    if (s->count > 0)
+        str_time_text(s->msgs[0]->stored_ms, first, sizeof(first));
     buf_printf(&b,
                "{\"config\":%s,\"created\":\"made-%u\",\"state\":{\"messages\":%zu,\"last_"
-               "seq\":%" PRIu64,
-               s->config, s->generation, s->count, s->last_seq);
+               "seq\":%" PRIu64 ",\"first_seq\":%" PRIu64 ",\"first_ts\":\"%s\"",
+               s->config, s->generation, s->count, s->last_seq,
+               s->count > 0      ? s->msgs[0]->seq
+               : s->last_seq > 0 ? s->last_seq + 1
+                                 : 0,
+               first);
     buf_str(&b, list ? ",\"subjects\":{" : "");
     for (size_t i = 0; i < s->count; i++) {
         if (of_subject(s, s->msgs[i]->subject, i + 1) > 0)

@@ -32,17 +32,24 @@ static int end(void **state)
     return 0;
 }
 
-static enum sch_event say(const char *run, enum entry_kind kind, uint32_t wake)
+static enum sch_event say_at(const char *run, enum entry_kind kind, uint32_t wake,
+                             int64_t stored_ms)
 {
     const struct sch_fact *fact = NULL;
     struct entry e;
 
     memset(&e, 0, sizeof(e));
-    e.kind = kind;
-    e.wake = wake;
-    e.seq  = ++seq;
-    e.job  = 7;
+    e.kind      = kind;
+    e.wake      = wake;
+    e.seq       = ++seq;
+    e.job       = 7;
+    e.stored_ms = stored_ms;
     return sch_reconcile_entry(r, "acme", run, &e, kind == ENTRY_LEASED ? "w1" : NULL, &fact);
+}
+
+static enum sch_event say(const char *run, enum entry_kind kind, uint32_t wake)
+{
+    return say_at(run, kind, wake, 0);
 }
 
 static unsigned has(void *self, const struct sch_fact *fact)
@@ -222,6 +229,37 @@ static void a_sweep_goes_round_in_parts(void **state)
     }
 }
 
+/* Its result was stored and has left: to store it anew would tell it twice. */
+static void a_run_that_ended_before_the_results_that_are_left_needs_none(void **state)
+{
+    (void)state;
+    say("A", ENTRY_PLAN, 0);
+    say_at("A", ENTRY_END, 1, 4999);
+    say("B", ENTRY_PLAN, 0);
+    say_at("B", ENTRY_END, 1, 5000);
+    say("C", ENTRY_PLAN, 0);
+    sch_reconcile_results_left(r, 5000);
+
+    sweep(1000);
+    assert_int_equal(sweep(31000), 2);
+    assert_null(sch_reconcile_find(r, "A"));
+    for (int n = 0; n < needs; n++)
+        assert_int_equal(need_of[n], needed[n][0] == 'B' ? NEED_END : NEED_TICKET);
+}
+
+/* Then its duties are still to be done. */
+static void a_run_with_a_message_is_kept_whatever_has_left(void **state)
+{
+    (void)state;
+    say("A", ENTRY_PLAN, 0);
+    say_at("A", ENTRY_END, 1, 1);
+    sch_reconcile_results_left(r, 5000);
+    has_now = HAS_JOB;
+
+    assert_int_equal(sweep(1000), 0);
+    assert_non_null(sch_reconcile_find(r, "A"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +278,10 @@ int main(void)
             a_ticket_of_an_earlier_wake_or_of_a_run_that_is_over_is_stale, begin, end),
         cmocka_unit_test_setup_teardown(leases_and_cancels_are_told, begin, end),
         cmocka_unit_test_setup_teardown(a_sweep_goes_round_in_parts, begin, end),
+        cmocka_unit_test_setup_teardown(
+            a_run_that_ended_before_the_results_that_are_left_needs_none, begin, end),
+        cmocka_unit_test_setup_teardown(a_run_with_a_message_is_kept_whatever_has_left, begin,
+                                        end),
     };
 
     return cmocka_run_group_tests_name("sch_reconcile", tests, NULL, NULL);
