@@ -40,6 +40,7 @@ struct sch_mend {
     uint64_t from; /* where its journal begins, as far as we know */
     struct run_fold fold;
     unsigned tries;
+    bool leader;  /* read there: a follower may be behind */
     bool settled; /* what was to be done is done */
 };
 
@@ -178,6 +179,24 @@ static struct err publish_ticket(struct sch_mend *m)
     return e;
 }
 
+/* What we know of it is the future of what was read: of a follower that is behind, or of a journal that was cut. */
+static struct err ticket_of_what_stands(struct sch_mend *m)
+{
+    struct sch_reconcile *facts = m->base.s->facts;
+    const struct sch_fact *fact = sch_reconcile_find(facts, m->run);
+
+    if (!fact || m->fold.wake >= fact->wake)
+        return publish_ticket(m);
+    if (m->leader) {
+        log_error("entries were removed from a journal; its run goes on behind what is left",
+                  KV("run", m->run), KV("wake", m->fold.wake));
+        sch_reconcile_cut(facts, m->run, m->fold.wake);
+        return publish_ticket(m);
+    }
+    m->leader = true;
+    return mend_read(m);
+}
+
 /* ---- the end of a run that never started -------------------------------------------------------------------------- */
 
 static struct err end_stored(struct bus_op *op, const struct bus_reply *r)
@@ -280,7 +299,7 @@ static struct err decide(struct sch_mend *m)
     case RUN_WAITING:
         if (run_end_unrun(&m->fold, clk_wall_ms(), &end))
             return append_end(m, &end);
-        return m->ending ? goes_on(m) : publish_ticket(m);
+        return m->ending ? goes_on(m) : ticket_of_what_stands(m);
     }
     must(!"phase");
     return OK;
@@ -319,7 +338,8 @@ static struct err mend_read(struct sch_mend *m)
         .subject = subject_journal(subject, m->tenant, m->run),
         .from    = m->from,
         .max     = PAGE,
-        .leader  = m->ending, /* what follows is a CAS: a stale answer costs a round */
+        .leader =
+            m->leader || m->ending, /* what follows is a CAS: a stale answer costs a round */
     };
 
     return bus_read(&m->base.op, &read, page_read);

@@ -254,6 +254,14 @@ enum sch_event sch_reconcile_result(struct sch_reconcile *r, const char *run)
     return EVENT_NONE;
 }
 
+void sch_reconcile_cut(struct sch_reconcile *r, const char *run, uint32_t wake)
+{
+    struct sch_fact *f = *find_link(r, run);
+
+    if (f && f->state != FACT_ENDED && wake < f->wake)
+        f->wake = wake;
+}
+
 void sch_reconcile_results_left(struct sch_reconcile *r, int64_t until_ms)
 {
     r->results_left_ms = until_ms;

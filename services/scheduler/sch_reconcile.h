@@ -64,6 +64,9 @@ enum sch_event sch_reconcile_entry(struct sch_reconcile *r, const char *tenant, 
                                    const struct sch_fact **ret_fact);
 /* One result. */
 enum sch_event sch_reconcile_result(struct sch_reconcile *r, const char *run);
+/* Its journal, read at its leader, is in this wake, an earlier one than its headers told: entries were lost or removed.
+   Else no ticket of the wake that stands would be worth anything. */
+void sch_reconcile_cut(struct sch_reconcile *r, const char *run, uint32_t wake);
 /* Results have left their stream (it makes room, or was purged): of a run that ended before this instant, the time of the
    first that is left, none is missed.  Whoever began to read later cannot see that it was there. */
 void sch_reconcile_results_left(struct sch_reconcile *r, int64_t until_ms);
