@@ -179,7 +179,7 @@ static struct err publish_ticket(struct sch_mend *m)
     return e;
 }
 
-/* What we know of it is the future of what was read: of a follower that is behind, or of a journal that was cut. */
+/* Its headers told of a later wake than was read: who was asked is behind its leader, or the journal was cut. */
 static struct err ticket_of_what_stands(struct sch_mend *m)
 {
     struct sch_reconcile *facts = m->base.s->facts;
