@@ -419,7 +419,7 @@ static void tick_that_is_never_content_does_not_stop_the_loop(void **state)
 
 /* ---- streams ---------------------------------------------------------------------------------- */
 
-enum { ROUTINE_WAIT_MS = 60000 }; /* a look that nobody asks for is due by far */
+enum { ROUTINE_WAIT_MS = 40000 }; /* a look that nobody asks for is due by far */
 
 static void streams_are_made_from_the_table(void **state)
 {
