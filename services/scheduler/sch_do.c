@@ -298,7 +298,9 @@ struct sch_lease {
     struct sch_op base;
     struct sch_pool *pool; /* pools are never freed before the end */
     char name[STR_NAME_SIZE];
+    struct json *config; /* what was read of it, made right; NULL: there is none */
     bool right;
+    bool spent; /* jobs may have been given as often as they might be */
 };
 
 enum { LEASE_AGAIN_MS = 1000, LEASE_LATER_MS = 5000, LEASE_SURE_MS = 30000 };
@@ -320,6 +322,7 @@ static void lease_done(struct bus_op *op, struct err e)
         if (e.kind == ERR_ABSENT || (e.kind == ERR_RETRY && bus_connected(s->bus)))
             svc_streams_missing(s->svc);
     }
+    json_free(&l->config);
     mem_free(&l);
 }
 
@@ -333,14 +336,13 @@ static struct err lease_made(struct bus_op *op, const struct bus_reply *r)
     return bus_op_done(op);
 }
 
-/* mended: NULL if there is none. */
-static struct err lease_make(struct sch_lease *l, const struct json *mended)
+static struct err lease_make(struct sch_lease *l)
 {
     struct buf config;
 
     buf_init(&config, CONFIG_MAX);
-    if (mended)
-        json_print(mended, &config);
+    if (l->config)
+        json_print(l->config, &config);
     else
         wire_consumer_jobs(l->name, l->base.s->config->lease_ms, &config);
 
@@ -349,6 +351,15 @@ static struct err lease_make(struct sch_lease *l, const struct json *mended)
 
     buf_deinit(&config);
     return e;
+}
+
+static struct err lease_deleted(struct bus_op *op, const struct bus_reply *r)
+{
+    struct sch_lease *l = SELF(struct sch_lease, LEASE_MAGIC, op);
+
+    if (!sch_op_live(&l->base))
+        return bus_op_done(op); /* whoever leads now makes it */
+    return failed(r->err) && r->err.kind != ERR_ABSENT ? r->err : lease_make(l);
 }
 
 static bool mend_int(struct json *config, const char *name, int64_t ours)
@@ -371,10 +382,11 @@ static bool mend_filter(struct json *config, const char *pool)
 }
 
 /* Everything else stays as it is: an operator's own, or what no server would change.  False: nothing was wrong. */
-static bool lease_mend(struct sch_lease *l, struct json *config, bool empty)
+static bool lease_mend(struct sch_lease *l, bool empty)
 {
-    int64_t ours = (int64_t)l->base.s->config->lease_ms * 1000000;
-    int64_t have = json_int(json_get(config, "ack_wait"));
+    struct json *config = l->config;
+    int64_t ours        = (int64_t)l->base.s->config->lease_ms * 1000000;
+    int64_t have        = json_int(json_get(config, "ack_wait"));
     bool backoff = json_get(config, "backoff") != NULL; /* its first would be the lease */
 
     l->right = have <= ours || empty;
@@ -385,21 +397,21 @@ static bool lease_mend(struct sch_lease *l, struct json *config, bool empty)
     bool deliver = mend_int(config, "max_deliver", -1);
     bool filter  = mend_filter(config, l->name);
 
+    l->spent = deliver;
     return backoff || wait || pending || deliver || filter;
 }
 
 static struct err lease_read(struct bus_op *op, const struct bus_reply *r)
 {
-    struct sch_lease *l                 = SELF(struct sch_lease, LEASE_MAGIC, op);
-    AUTO(json_free) struct json *doc    = NULL;
-    AUTO(json_free) struct json *config = NULL;
+    struct sch_lease *l              = SELF(struct sch_lease, LEASE_MAGIC, op);
+    AUTO(json_free) struct json *doc = NULL;
     char why[JSON_WHY_SIZE];
 
     if (!sch_op_live(&l->base))
         return bus_op_done(op);
     if (r->err.kind == ERR_ABSENT) {
         l->right = true;
-        return lease_make(l, NULL);
+        return lease_make(l);
     }
     if (failed(r->err))
         return r->err;
@@ -415,8 +427,12 @@ static struct err lease_read(struct bus_op *op, const struct bus_reply *r)
                  json_int(json_get(doc, "num_pending")) == 0 &&
                  sch_pool_in_flight(l->pool) == 0;
 
-    config = json_copy(json_get(doc, "config"));
-    return lease_mend(l, config, empty) ? lease_make(l, config) : bus_op_done(op);
+    l->config = json_copy(json_get(doc, "config"));
+    if (!lease_mend(l, empty))
+        return bus_op_done(op);
+    /* It would never again give a job that it gave as often as it might; another of its name gives all of them. */
+    return l->spent ? bus_consumer_delete(op, STREAM_JOBS, l->name, lease_deleted)
+                    : lease_make(l);
 }
 
 static void lease_look(struct sch *s, struct sch_pool *pool)
