@@ -710,14 +710,14 @@ static void a_place_that_does_not_list_for_three_sweeps_is_told_of_once(void **s
     (void)state;
     hang(true);
     NATS_RIG_WAIT(&rig, warnings() > 0);
-    assert_true(rig.reports >= 3);
+    assert_true(rig.reports >= 2); /* that of the third may still be on its way */
     NATS_RIG_WAIT(&rig, rig.reports >= 7);
     assert_int_equal(warnings(), 1);
     hang(false);
     NATS_RIG_WAIT(&rig, rig.reports >= 2);
     hang(true);
     NATS_RIG_WAIT(&rig, warnings() > 1); /* it listed meanwhile */
-    assert_true(rig.reports >= 3);
+    assert_true(rig.reports >= 2);
     assert_int_equal(warnings(), 2);
 }
 
