@@ -116,18 +116,13 @@ static void request(struct bw_run *run)
     struct bw_doing *d       = &run->doing;
     struct bw_service_ask *r = mem_new(struct bw_service_ask);
     char subject[SUBJECT_SIZE];
-    struct buf body;
     const struct bus_header headers[] = {{"Sluice-Run", run->job.ticket.run},
                                          {"Sluice-Step", d->step->id},
                                          {"Sluice-Key", call_key(run)},
                                          {"traceparent", run->fold.plan.trace}};
-
-    buf_init(&body, CALL_BODY_MAX);
-    const struct json *value = json_get(d->body, "body");
-    json_print(value, &body);
-    const struct bus_out out = {
-        subject_call(subject, run->job.ticket.tenant, json_str(json_get(d->body, "subject"))),
-        buf_bytes(&body), headers, *run->fold.plan.trace ? 4 : 3};
+    const struct bus_out out          = {
+                 subject_call(subject, run->job.ticket.tenant, json_str(json_get(d->body, "subject"))),
+                 d->request, headers, *run->fold.plan.trace ? 4 : 3};
     uint64_t left    = bw_run_left_ms(run),
              timeout = d->step->timeout_ms < left ? d->step->timeout_ms : left;
 
@@ -135,7 +130,6 @@ static void request(struct bw_run *run)
     run->requesting = r;
     bus_op_start(run->bw->bus, &r->op, SERVICE_MAGIC, "call", 0, request_end);
     (void)bus_request(&r->op, &out, (uint32_t)timeout, on_answer);
-    buf_deinit(&body);
 }
 
 /* Is the lease suspect: no beat confirmed for nearly as long as the server waits?  Then somebody may hold the run by now. */
@@ -187,23 +181,12 @@ static void intent_landed(struct bw_run *run)
         send_call(run);
 }
 
-/* Looked at before INTENT: what is too large was certainly not sent. */
-static bool fits(const struct bw_doing *d)
-{
-    struct buf body;
-
-    buf_init(&body, CALL_BODY_MAX);
-    json_print(json_get(d->body, "body"), &body);
-    bool yes = !body.full;
-    buf_deinit(&body);
-    return yes;
-}
-
 void bw_call_do(struct bw_run *run)
 {
     struct bw_doing *d = &run->doing;
 
-    if (!fits(d)) {
+    /* Before INTENT: what is too large was certainly not sent. */
+    if (!bw_step_print(run, json_get(d->body, "body"), CALL_BODY_MAX, &d->request)) {
         bw_step_refused(run, problem_word(PROBLEM_UPSTREAM_REFUSED),
                         "the call's body is larger than 512 KiB; nothing was sent");
         return;

@@ -47,6 +47,7 @@ struct bw_doing {
     struct json *body;    /* of the verb, expanded */
     struct json *value;   /* its outcome so far */
     struct bytes printed; /* the same, as OUTCOME has it */
+    struct bytes request; /* the body of a `call`, as it is sent */
     struct json *rows;    /* all of them, where `value` has their artifact only; for `expect` */
     const struct bw_upstream *upstream;
     struct bw_upstream upstream_copy;

@@ -34,6 +34,19 @@ const char *bw_step_keep(struct bw_run *run, const char *text)
     return bw_step_cut(run->doing.arena, text);
 }
 
+bool bw_step_print(struct bw_run *run, const struct json *value, size_t max, struct bytes *ret)
+{
+    struct buf text;
+
+    buf_init(&text, max);
+    json_print(value, &text);
+    bool whole = !text.full;
+    if (whole)
+        *ret = arena_bytes(run->doing.arena, buf_bytes(&text));
+    buf_deinit(&text);
+    return whole;
+}
+
 /* ---- the slate ---------------------------------------------------------------------------------------- */
 
 void bw_step_clear(struct bw_run *run)
@@ -94,20 +107,6 @@ bool bw_step_interrupt(struct bw_run *run)
 }
 
 /* ---- OUTCOME ------------------------------------------------------------------------------------------- */
-
-/* What people read is cut (bw_step_cut); what programs read is whole, or the step has failed.  False: it is too large. */
-static bool print_value(struct bw_doing *d)
-{
-    struct buf text;
-
-    buf_init(&text, VALUE_MAX);
-    json_print(d->value, &text);
-    bool whole = !text.full;
-    if (whole)
-        d->printed = arena_bytes(d->arena, buf_bytes(&text));
-    buf_deinit(&text);
-    return whole;
-}
 
 static void outcome(struct bw_run *run, enum entry_result result, bool final, bw_then_fn *then)
 {
@@ -311,7 +310,7 @@ void bw_step_attempted(struct bw_run *run)
     }
     if (!d->value)
         d->value = json_new_object();
-    if (print_value(d))
+    if (bw_step_print(run, d->value, VALUE_MAX, &d->printed))
         expect(run);
     else
         bw_step_refused(

@@ -35,4 +35,7 @@ const char *bw_step_cut(struct arena *arena, const char *text);
 /* The same in the step's arena. */
 const char *bw_step_keep(struct bw_run *run, const char *text);
 
+/* What programs read is whole or not there: the value's text in the step's arena.  False: it has more than max bytes. */
+bool bw_step_print(struct bw_run *run, const struct json *value, size_t max, struct bytes *ret);
+
 #endif

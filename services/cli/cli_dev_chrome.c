@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "bus/bus.h"
 #include "cli_dev_show.h"
+#include "cli_link.h"
 #include "json/json.h"
 #include "wire/subject.h"
 
@@ -63,14 +64,11 @@ static void ended(struct bus_op *op, struct err e)
 
 void cli_dev_chrome_define(struct cli_dev_chrome **ret, struct cli_dev *dev)
 {
-    struct cli_dev_chrome *c       = mem_new(struct cli_dev_chrome);
-    const struct bus_config config = {.url       = dev->url,
-                                      .creds     = dev->cli->creds,
-                                      .user_file = dev->cli->user_file,
-                                      .ca        = dev->cli->ca,
-                                      .name      = "sluice dev"};
+    struct cli_dev_chrome *c = mem_new(struct cli_dev_chrome);
+    struct bus_config config = cli_link_config(dev->cli, "sluice dev");
 
-    c->dev = dev;
+    config.url = dev->url;
+    c->dev     = dev;
     if (failed(bus_open(&c->bus, &dev->loop, &config))) {
         cli_dev_show(dev, "the upstream chrome could not be defined: %s is no address",
                      dev->url);

@@ -97,19 +97,24 @@ static int say_why_not(const struct cli *cli, struct err e)
                           "is it running?  sluice dev begins one; --server URL names another");
 }
 
+struct bus_config cli_link_config(const struct cli *cli, const char *name)
+{
+    return (struct bus_config){.url       = cli->server,
+                               .creds     = cli->creds,
+                               .user_file = cli->user_file,
+                               .ca        = cli->ca,
+                               .name      = name};
+}
+
 int cli_link_open(struct cli *cli)
 {
-    const struct bus_config config = {.url       = cli->server,
-                                      .creds     = cli->creds,
-                                      .user_file = cli->user_file,
-                                      .ca        = cli->ca,
-                                      .name      = "sluice",
-                                      .once      = true};
+    struct bus_config config = cli_link_config(cli, "sluice");
 
     if (cli->link)
         return CLI_OK;
     struct cli_link *l = mem_new(struct cli_link);
 
+    config.once = true;
     must(uv_loop_init(&l->loop) == 0);
     struct err e = bus_open(&l->bus, &l->loop, &config);
     if (!failed(e)) {

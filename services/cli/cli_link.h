@@ -12,6 +12,9 @@
 #include "bus/bus.h"
 #include "cli.h"
 
+/* Where NATS is and who we are there, as the user said. */
+struct bus_config cli_link_config(const struct cli *cli, const char *name);
+
 /* Connects once; CLI_OK, or it said why not and returns how to exit. */
 int cli_link_open(struct cli *cli);
 void cli_link_free(struct cli_link **link);

@@ -29,7 +29,7 @@ const char *__asan_default_options(void)
     return "detect_leaks=0";
 }
 
-enum { READY_MS = 60000, END_MS = 30000, TAIL = 2500 };
+enum { READY_MS = 60000, END_MS = 30000, SHELL_MS = 30000, TAIL = 2500 };
 
 /* ---- failing ------------------------------------------------------------------------------- */
 
@@ -135,6 +135,51 @@ void world_env(struct world *w, const char *name, const char *value)
         w->env_count++;
     }
     w->env[n][1] = strdup(value);
+}
+
+void world_write(const struct world *w, const char *name, const char *mode, const char *text)
+{
+    char path[300];
+
+    snprintf(path, sizeof(path), "%s/%s", w->folder, name);
+    FILE *f = fopen(path, mode);
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+int world_shell(struct world *w, const char *line, char **ret_said)
+{
+    static unsigned count;
+    struct proc p = {.name = "shell"};
+    char text[2000];
+
+    snprintf(p.log, sizeof(p.log), "%s/shell-%u.out", w->folder, ++count);
+    snprintf(text, sizeof(text), "sluice='%s/sluice'; cd '%s'; %s", getenv("SLUICE_BIN"),
+             w->folder, line);
+    proc_arg(&p, "/bin/sh");
+    proc_arg(&p, "-c");
+    proc_arg(&p, text);
+    for (size_t i = 0; i < w->env_count; i++)
+        proc_env(&p, w->env[i][0], w->env[i][1]);
+    proc_start(&p);
+    int status = proc_wait(&p, SHELL_MS);
+    *ret_said  = proc_log(&p);
+    proc_deinit(&p);
+    return status;
+}
+
+int world_shell_says(struct world *w, const char *line, const char *words)
+{
+    char *said;
+    int status = world_shell(w, line, &said);
+
+    if (!strstr(said, words)) {
+        print_message("%s\n", said);
+        world_fail(w, "%s: does not say \"%s\" (exit %d)", line, words, status);
+    }
+    free(said);
+    return status;
 }
 
 struct proc *world_begin(struct world *w, const char *service)

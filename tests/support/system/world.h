@@ -48,6 +48,15 @@ int world_teardown(void **state);
    SLUICE_LEASE=5s, SLUICE_SWEEP=2s, SLUICE_LEADER_TTL=2s. */
 void world_env(struct world *w, const char *name, const char *value);
 
+/* A file in the world's folder; mode as of fopen. */
+void world_write(const struct world *w, const char *name, const char *mode, const char *text);
+
+/* A line of shell, in the world's folder and environment; $sluice is the program.  Its exit; *ret_said is all that it
+   said, to be freed. */
+int world_shell(struct world *w, const char *line, char **ret_said);
+/* The same; it must have said these words. */
+int world_shell_says(struct world *w, const char *line, const char *words);
+
 /* "gateway", "scheduler", "browser-worker", "limiter"; ready when it returns.  The world's to free. */
 struct proc *world_start(struct world *w, const char *service);
 /* The same without waiting until it is ready. */
