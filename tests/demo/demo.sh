@@ -209,13 +209,12 @@ main() {
     local program
     read_options "$@"
     set_colours
-    for program in nats nats-server chromedriver chromium jq curl setpriv "$helpers/agent_sim" "$helpers/shop_server" "$bin/sluice-gateway"; do
+    for program in nats nats-server chromedriver chromium jq curl setpriv "$helpers/agent_sim" "$helpers/shop_server" "$helpers/container" "$bin/sluice-gateway"; do
         command -v "$program" >/dev/null || die "there is no $program. ./dev setup gets it, or says why it cannot."
     done
     mkdir -p "$root/build"
     exec 8>"$root/build/.lock-demo"
     flock -n 8 || die "another ./dev demo is at work in build/demo"
-    end_browsers # of a demo that was killed itself
     rm -rf "$home"
     mkdir -p "$logs" "$home/look" "$home/submits"
     trap stop_all EXIT

@@ -69,10 +69,9 @@ try_browser() {
 start_all() {
     start_nats
     export SLUICE_HTTP=off SLUICE_LEASE=5s SLUICE_REAP=5s SLUICE_SLOTS=80 DEMO_KEY=none
-    mkdir -p "$home/chrome"
     start sim "$helpers/agent_sim" --record "$home/record"
     start shop "$helpers/shop_server" --root "$root/tests/support/shop"
-    TMPDIR=$home/chrome start chromedriver chromedriver --port=0
+    start chromedriver "$helpers/container" chromedriver --port=0
     for service in gateway scheduler limiter; do start "$service" "$bin/sluice-$service"; done
     start_worker worker-1
     start_worker worker-2
@@ -86,28 +85,26 @@ start_all() {
     for service in scheduler limiter; do said "$service" msg=deciding >/dev/null; done
 }
 
-# Chromium does not end with its chromedriver. Those that are ours keep their profile in our folder.
-end_browsers() {
-    local pid
-    for pid in $(grep -lsaF -- "--user-data-dir=$home/chrome/" /proc/[0-9]*/cmdline | cut -d / -f 3); do
-        kill -KILL "$pid" 2>/dev/null || true
-    done
-}
-
-stop_all() {
+# stop NAME...: asked to end, and for 1.5 s awaited
+stop() {
     local name tries left
-    for name in "${!pids[@]}"; do
-        case $name in nats | chromedriver) ;; *) kill "${pids[$name]}" 2>/dev/null || true ;; esac
-    done
+    for name in "$@"; do kill "${pids[$name]}" 2>/dev/null || true; done
     for ((tries = 0; tries < 30; tries++)); do
         left=''
-        for name in "${!pids[@]}"; do
-            case $name in nats | chromedriver) ;; *) ! alive "$name" || left+=" $name" ;; esac
-        done
+        for name in "$@"; do ! alive "$name" || left+=" $name"; done
         [ -n "$left" ] || break
         sleep 0.05
     done
+}
+
+# The workers close their sessions, so what they need ends after them.
+stop_all() {
+    local name first=() last=()
+    for name in "${!pids[@]}"; do
+        case $name in nats | chromedriver) last+=("$name") ;; *) first+=("$name") ;; esac
+    done
+    stop "${first[@]}"
+    stop "${last[@]}"
     for name in "${!pids[@]}"; do kill -KILL "${pids[$name]}" 2>/dev/null || true; done
-    end_browsers
     pids=()
 }

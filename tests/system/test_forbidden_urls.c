@@ -71,24 +71,18 @@ static void start_shop(struct world *w, struct server *s, const char *name)
     s->port = port_after(w, s->proc, "shop listening on http://127.0.0.1:");
 }
 
-/* chromedriver leaves its browsers alive when it dies, so it has the guard that it has under `sluice dev`, which is told
-   (and not killed) when the test dies. */
 static void start_chromedriver(struct world *w)
 {
-    char guard[400], text[300];
+    char container[400], proxy[64];
 
-    snprintf(guard, sizeof(guard), "%s/sluice", getenv("SLUICE_BIN"));
-    driver.proc              = begin(w, "chromedriver");
-    const char *const argv[] = {"/usr/bin/setpriv", "--pdeathsig",           "TERM",     guard,
-                                "--guard",          "/usr/bin/chromedriver", "--port=0", NULL};
-    for (size_t n = 0; argv[n]; n++)
-        proc_arg(driver.proc, argv[n]);
-    snprintf(text, sizeof(text), "%s/home", w->folder);
-    proc_env(driver.proc, "HOME", text);
-    proc_env(driver.proc, "TMPDIR", w->folder);
-    snprintf(text, sizeof(text), "http://127.0.0.1:%u", outside.port);
-    proc_env(driver.proc, "http_proxy", text);
-    proc_env(driver.proc, "https_proxy", text);
+    snprintf(container, sizeof(container), "%s/container", getenv("SLUICE_TEST_BIN"));
+    snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%u", outside.port);
+    driver.proc = begin(w, "chromedriver");
+    proc_arg(driver.proc, container);
+    proc_arg(driver.proc, "chromedriver");
+    proc_arg(driver.proc, "--port=0");
+    proc_env(driver.proc, "http_proxy", proxy);
+    proc_env(driver.proc, "https_proxy", proxy);
     proc_start(driver.proc);
     driver.port = port_after(w, driver.proc, "ChromeDriver was started successfully on port ");
 }

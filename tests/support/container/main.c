@@ -18,8 +18,8 @@
  * chromedriver needs that: its browsers outlive it when it is killed, and their profiles outlive them.
  */
 
-static const char USAGE[] = "container FOLDER PROGRAM [ARGUMENT...]\n"
-                            "  FOLDER is its TMPDIR and HOME, and is emptied each time\n";
+static const char USAGE[] = "container PROGRAM [ARGUMENT...]\n"
+                            "  its TMPDIR and HOME is a folder in /tmp, emptied each time and removed at the end\n";
 
 /* ---- processes --------------------------------------------------------------------------------- */
 
@@ -113,9 +113,16 @@ int main(int argc, char **argv)
     sigset_t ours, as_it_was;
     int which = 0;
 
-    if (argc < 3) {
+    /* Not below the build: Chromium makes a socket in TMPDIR, whose path may have 107 bytes, 45 of them its own. */
+    char folder[] = "/tmp/sluice-XXXXXX";
+
+    if (argc < 2) {
         fputs(USAGE, stderr);
         return 2;
+    }
+    if (!mkdtemp(folder)) {
+        dprintf(2, "container: %s: %s\n", folder, strerror(errno));
+        return 1;
     }
     sigemptyset(&ours);
     sigaddset(&ours, SIGTERM);
@@ -125,14 +132,14 @@ int main(int argc, char **argv)
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
 
-    pid_t program = start(argv[1], argv + 2, &as_it_was);
+    pid_t program = start(folder, argv + 1, &as_it_was);
     while (sigwait(&ours, &which) == 0 && which == SIGCHLD) {
         if (!has_ended(program))
             continue;
         end_all();
-        program = start(argv[1], argv + 2, &as_it_was);
+        program = start(folder, argv + 1, &as_it_was);
     }
     end_all();
-    nftw(argv[1], remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     return 0;
 }

@@ -75,7 +75,7 @@ static unsigned port_said(struct world *w, struct proc *p, const char *line)
 struct browser *browser_start(struct world *w)
 {
     struct browser *b = calloc(1, sizeof(*b));
-    char folder[256], port[32], proxy[64];
+    char port[32], proxy[64];
 
     b->world = w;
     b->shop  = begin(w, "shop", "shop_server");
@@ -84,10 +84,8 @@ struct browser *browser_start(struct world *w)
 
     b->container = begin(w, "chromedriver", "container");
     b->port      = free_port(); /* the same when it is started again */
-    snprintf(folder, sizeof(folder), "%.200s/chrome", w->folder);
     snprintf(port, sizeof(port), "--port=%u", b->port);
     snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%u", b->shop_port);
-    proc_arg(b->container, folder);
     proc_arg(b->container, "chromedriver");
     proc_arg(b->container, port);
     proc_env(b->container, "http_proxy", proxy);
