@@ -13,10 +13,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+enum { BENCH_PATH_MAX = 1100 };
+
 /* ---- processes ---- */
 
 struct bench_world {
-    char folder[256], url[64], varz[64], bin[256], server[256];
+    char folder[BENCH_PATH_MAX - 50], url[64], varz[64], bin[BENCH_PATH_MAX - 50],
+        server[BENCH_PATH_MAX - 50];
     pid_t nats, gateway, scheduler, limiter, worker;
     natsConnection *nc;
     jsCtx *js;

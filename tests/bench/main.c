@@ -30,7 +30,7 @@ int main(int argc, char **argv)
 {
     struct bench_world w = {0};
     size_t runs          = argc > 1 ? strtoul(argv[1], NULL, 10) : RUNS;
-    char path[300];
+    char path[BENCH_PATH_MAX];
 
     if (runs < 100) {
         fprintf(stderr, "usage: sluice-bench [runs], at least 100\n");

@@ -35,7 +35,7 @@ static void give_up(const char *what)
 
 static pid_t spawn(const struct bench_world *w, const char *name, char *const argv[])
 {
-    char log[400];
+    char log[BENCH_PATH_MAX];
     pid_t pid = fork();
 
     if (pid != 0)
@@ -69,7 +69,7 @@ static bool answers(struct bench_world *w, const char *name)
 
 double bench_service(struct bench_world *w, const char *name, pid_t *ret)
 {
-    char program[400];
+    char program[BENCH_PATH_MAX];
     double begun = bench_now_ms();
 
     snprintf(program, sizeof program, "%s/sluice-%s", w->bin, name);
@@ -84,7 +84,7 @@ double bench_service(struct bench_world *w, const char *name, pid_t *ret)
 
 void bench_world_start(struct bench_world *w)
 {
-    char config[400], own[400];
+    char config[BENCH_PATH_MAX], own[BENCH_PATH_MAX - 100];
     ssize_t len = readlink("/proc/self/exe", own, sizeof own - 1);
 
     own[len > 0 ? len : 0] = 0;
@@ -92,10 +92,10 @@ void bench_world_start(struct bench_world *w)
     if (!tail)
         give_up("sluice-bench belongs to the release build");
     *tail = 0; /* …/build */
-    snprintf(w->bin, sizeof w->bin, "%.200s/release/bin", own);
-    snprintf(w->server, sizeof w->server, "%.200s/deps/bin/nats-server", own);
-    snprintf(w->folder, sizeof w->folder, "%.200s/bench/run-%d", own, (int)getpid());
-    snprintf(config, sizeof config, "%.200s/bench", own);
+    snprintf(w->bin, sizeof w->bin, "%s/release/bin", own);
+    snprintf(w->server, sizeof w->server, "%s/deps/bin/nats-server", own);
+    snprintf(w->folder, sizeof w->folder, "%s/bench/run-%d", own, (int)getpid());
+    snprintf(config, sizeof config, "%s/bench", own);
     (void)mkdir(config, 0755);
     (void)mkdir(w->folder, 0755);
     int port = free_port();
@@ -182,7 +182,7 @@ void bench_world_stop(struct bench_world *w)
     jsCtx_Destroy(w->js);
     natsConnection_Destroy(w->nc);
     stop(&w->nats);
-    char command[400];
+    char command[BENCH_PATH_MAX];
     snprintf(command, sizeof command, "rm -rf '%s/store'", w->folder);
     if (system(command) != 0)
         fprintf(stderr, "bench: the store in %s was not removed\n", w->folder);

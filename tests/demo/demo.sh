@@ -4,7 +4,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 root=$(cd "$here/../.." && pwd)
 home=$root/build/demo logs=$home/logs bin=${SLUICE_BIN:-$root/build/release/bin} helpers=${SLUICE_TEST_BIN:-$root/build/release/tests/bin}
-export PATH="$root/build/deps/bin:$PATH" XDG_CONFIG_HOME="$home/config"
+export PATH="$root/build/deps/bin:$here:$PATH" XDG_CONFIG_HOME="$home/config"
 unset "${!SLUICE_@}" "${!NATS_@}"
 
 usage() {

@@ -80,7 +80,8 @@ start_all() {
     shop=$(said shop 'listening on' | sed 's/.* on //')
     chrome=http://127.0.0.1:$(said chromedriver 'successfully on port' | sed 's/.*on port \([0-9]*\).*/\1/')
     try_browser
-    start orders nats reply 'sluice.call.*.orders' --command "$here/orders.sh $sim"
+    # found on the PATH: nats splits the command where it has blanks, as the place of a checkout may
+    start orders nats reply 'sluice.call.*.orders' --command "orders.sh $sim"
     for service in gateway worker-1 worker-2; do said "$service" msg=ready >/dev/null; done
     for service in scheduler limiter; do said "$service" msg=deciding >/dev/null; done
 }

@@ -610,7 +610,7 @@ static bool says_nats_is_away(unsigned port)
 static void the_command_says_so(struct world *w, const char *command, int64_t within_ms)
 {
     struct proc p = {.name = "sluice"};
-    char line[400];
+    char line[PROC_LINE_MAX];
 
     snprintf(p.log, sizeof(p.log), "%s/command.out", w->folder);
     (void)remove(p.log);

@@ -80,11 +80,11 @@ static void a_place_has_its_number_of_sessions_and_the_others_wait(void **state)
 
 static void a_wrong_place_is_refused_before_it_starts(void **state)
 {
-    char command[600], said[600] = "";
+    char command[PROC_LINE_MAX], said[600] = "";
 
     (void)state;
     snprintf(command, sizeof(command),
-             "SLUICE_WEBDRIVER=browser:9515 %s/sluice-browser-worker --check 2>&1",
+             "SLUICE_WEBDRIVER=browser:9515 '%s/sluice-browser-worker' --check 2>&1",
              getenv("SLUICE_BIN"));
     FILE *from = popen(command, "re");
     (void)!fgets(said, sizeof(said), from);

@@ -31,7 +31,7 @@ static int world_up(void **state)
 /* The rest of a line of shell, which becomes that program. */
 static void begin(struct world *w, struct proc *p, const char *name, const char *rest)
 {
-    char line[700];
+    char line[PROC_LINE_MAX];
 
     snprintf(p->name, sizeof(p->name), "%s", name);
     snprintf(p->log, sizeof(p->log), "%s/%s.log", w->folder, name);
@@ -109,7 +109,7 @@ static void services_work_and_end_in_order(void **state)
 static void the_command_answers(void **state)
 {
     struct world *w = *state;
-    char path[300], rest[500], answer[300];
+    char path[PROC_PATH_MAX], rest[PROC_LINE_MAX - PROC_PATH_MAX], answer[PROC_PATH_MAX];
 
     world_start_all(w);
     snprintf(path, sizeof(path), "%s/flow.json", w->folder);

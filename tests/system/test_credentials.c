@@ -19,7 +19,7 @@ static const char TENANT_LIST[] = "\"$sluice\" tenant list";
 static void who_is_refused_says_so(void **state)
 {
     struct world *w = world_new(state, "credentials");
-    char path[300];
+    char path[PROC_PATH_MAX];
 
     snprintf(path, sizeof(path), "%s/user", w->folder);
     world_env(w, "NATS_USER_FILE", path);

@@ -304,7 +304,7 @@ static void the_nats_cli_is_enough(void **state)
 static void the_nats_cli_watches_live(void **state)
 {
     struct world *w = *state;
-    char command[1000], path[300], run[27];
+    char command[PROC_LINE_MAX], path[PROC_PATH_MAX], run[27];
 
     snprintf(path, sizeof(path), "%s/sub.out", w->folder);
     snprintf(command, sizeof(command),

@@ -27,7 +27,7 @@ enum { READY_MS = 20000, END_MS = 30000 };
 
 struct server {
     struct proc *proc;
-    char record[256];
+    char record[PROC_PATH_MAX];
     unsigned port;
 };
 
@@ -59,7 +59,7 @@ static unsigned port_after(struct world *w, struct proc *p, const char *words)
 
 static void start_shop(struct world *w, struct server *s, const char *name)
 {
-    char program[400];
+    char program[PROC_PATH_MAX];
 
     snprintf(program, sizeof(program), "%s/shop_server", getenv("SLUICE_TEST_BIN"));
     snprintf(s->record, sizeof(s->record), "%s/%s.record", w->folder, name);
@@ -73,7 +73,7 @@ static void start_shop(struct world *w, struct server *s, const char *name)
 
 static void start_chromedriver(struct world *w)
 {
-    char container[400], proxy[64];
+    char container[PROC_PATH_MAX], proxy[64];
 
     snprintf(container, sizeof(container), "%s/container", getenv("SLUICE_TEST_BIN"));
     snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%u", outside.port);
@@ -90,7 +90,7 @@ static void start_chromedriver(struct world *w)
 /* Names lead where the tests want. */
 static void start_worker(struct world *w)
 {
-    char names[400];
+    char names[PROC_PATH_MAX];
 
     snprintf(names, sizeof(names), "%s/names.so", getenv("SLUICE_TEST_BIN"));
     world_env(w, "LD_PRELOAD", names);

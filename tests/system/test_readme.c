@@ -249,7 +249,7 @@ static int group_up(void **state)
     struct proc *dev = calloc(1, sizeof(*dev));
     const char *bin = getenv("SLUICE_BIN"), *server = getenv("NATS_SERVER"),
                *build = getenv("BUILD_DIR");
-    char text[600];
+    char text[PROC_LINE_MAX];
 
     *state = w;
     assert_true(bin && server && build);

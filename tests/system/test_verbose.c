@@ -18,7 +18,7 @@ enum { READY_MS = 20000 };
 static int one_may_come_in(void **state)
 {
     struct world *w = world_new(state, "verbose");
-    char path[300];
+    char path[PROC_PATH_MAX];
 
     snprintf(path, sizeof(path), "%s/ann's file", w->folder);
     world_write(w, "ann's file", "w", "ann:-a:$(b) c\n# the second line is nobody's\n");

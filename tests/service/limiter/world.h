@@ -372,7 +372,7 @@ static inline void world_open(struct world *w)
 /* The n-th limiter (again); more: settings, NULL at the end, before ours: the first of a name counts. */
 static inline void world_limiter(struct world *w, int n, const char *const *more)
 {
-    char program[256], url[64], log[96];
+    char program[512], url[64], log[96];
     char *argv[] = {(char *)"sluice-limiter", NULL};
     char *env[16];
     int count = 0;

@@ -18,8 +18,9 @@
  * chromedriver needs that: its browsers outlive it when it is killed, and their profiles outlive them.
  */
 
-static const char USAGE[] = "container PROGRAM [ARGUMENT...]\n"
-                            "  its TMPDIR and HOME is a folder in /tmp, emptied each time and removed at the end\n";
+static const char USAGE[] =
+    "container PROGRAM [ARGUMENT...]\n"
+    "  its TMPDIR and HOME is a folder in /tmp, emptied each time and removed at the end\n";
 
 /* ---- processes --------------------------------------------------------------------------------- */
 

@@ -51,12 +51,12 @@ static struct proc *begin(struct world *w, const char *name, const char *program
 {
     struct proc *p  = calloc(1, sizeof(*p));
     const char *bin = getenv("SLUICE_TEST_BIN");
-    char path[512];
+    char path[PROC_PATH_MAX];
 
     assert_non_null(bin);
     assert_true(w->proc_count < WORLD_PROCS_MAX);
     snprintf(p->name, sizeof(p->name), "%s", name);
-    snprintf(p->log, sizeof(p->log), "%.180s/%s.log", w->folder, name);
+    snprintf(p->log, sizeof(p->log), "%s/%s.log", w->folder, name);
     snprintf(path, sizeof(path), "%s/%s", bin, program);
     proc_arg(p, path);
     w->procs[w->proc_count++] = p;

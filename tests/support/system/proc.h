@@ -11,11 +11,13 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-enum { PROC_ENV_MAX = 32 };
+/* A checkout may lie deep: a folder has room for all that a computer of today calls by name, a path for a file in it, a
+   line for both and the words of a shell. */
+enum { PROC_ENV_MAX = 32, PROC_FOLDER_MAX = 1000, PROC_PATH_MAX = 1100, PROC_LINE_MAX = 4000 };
 
 struct proc {
     char name[48];
-    char log[256];
+    char log[PROC_PATH_MAX];
     char *argv[16];
     char *env[PROC_ENV_MAX]; /* "NAME=value", beside our own */
     size_t env_count;

@@ -73,16 +73,16 @@ struct upstream *upstream_start(struct world *w, const char *name, const char *c
     struct upstream *u       = calloc(1, sizeof(*u));
     struct proc *p           = calloc(1, sizeof(*p));
     const char *bin          = getenv("SLUICE_TEST_BIN");
-    char program[512];
+    char program[PROC_PATH_MAX];
 
     assert_non_null(bin);
     assert_true(w->proc_count < WORLD_PROCS_MAX);
     u->world = w;
     u->proc  = p;
     snprintf(u->name, sizeof(u->name), "%s", name);
-    snprintf(u->file, sizeof(u->file), "%.200s/%s.record", w->folder, u->name);
+    snprintf(u->file, sizeof(u->file), "%s/%s.record", w->folder, u->name);
     snprintf(p->name, sizeof(p->name), "agent_sim-%s", u->name);
-    snprintf(p->log, sizeof(p->log), "%.180s/%s.log", w->folder, p->name);
+    snprintf(p->log, sizeof(p->log), "%s/%s.log", w->folder, p->name);
     snprintf(program, sizeof(program), "%s/agent_sim", bin);
     proc_arg(p, program);
     proc_arg(p, "--record");

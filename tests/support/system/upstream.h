@@ -13,7 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct proc;
+#include "support/system/proc.h"
+
 struct record;
 struct world;
 
@@ -21,7 +22,7 @@ struct upstream {
     struct world *world;
     struct proc *proc;
     char name[32]; /* of the upstream */
-    char file[256];
+    char file[PROC_PATH_MAX];
     unsigned port;
 };
 

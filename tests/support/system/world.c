@@ -105,7 +105,7 @@ static void write_nats_config(const struct world *w, const char *path)
 static void init_nats(struct world *w)
 {
     const char *program = getenv("NATS_SERVER");
-    char config[256];
+    char config[PROC_PATH_MAX];
 
     assert_non_null(program);
     w->port = free_port();
@@ -139,7 +139,7 @@ void world_env(struct world *w, const char *name, const char *value)
 
 void world_write(const struct world *w, const char *name, const char *mode, const char *text)
 {
-    char path[300];
+    char path[PROC_PATH_MAX];
 
     snprintf(path, sizeof(path), "%s/%s", w->folder, name);
     FILE *f = fopen(path, mode);
@@ -152,7 +152,7 @@ int world_shell(struct world *w, const char *line, char **ret_said)
 {
     static unsigned count;
     struct proc p = {.name = "shell"};
-    char text[2000];
+    char text[PROC_LINE_MAX];
 
     snprintf(p.log, sizeof(p.log), "%s/shell-%u.out", w->folder, ++count);
     snprintf(text, sizeof(text), "sluice='%s/sluice'; cd '%s'; %s", getenv("SLUICE_BIN"),
@@ -186,7 +186,7 @@ struct proc *world_begin(struct world *w, const char *service)
 {
     struct proc *p  = calloc(1, sizeof(*p));
     const char *bin = getenv("SLUICE_BIN");
-    char program[512];
+    char program[PROC_PATH_MAX];
     unsigned same = 1;
 
     assert_non_null(bin);
@@ -279,7 +279,7 @@ void world_turn(struct world *w)
 static void make_folder(struct world *w)
 {
     const char *build = getenv("BUILD_DIR");
-    char command[600];
+    char command[PROC_LINE_MAX];
 
     snprintf(w->folder, sizeof(w->folder), "%s/tests/worlds/%s", build ? build : "build",
              w->name);
@@ -435,7 +435,7 @@ int world_teardown(void **state)
     if (why[0] != '\0')
         print_error("%s: %s\n", w->name, why);
     else if (!w->quiet && !getenv("SLUICE_TEST_KEEP")) {
-        char command[600];
+        char command[PROC_PATH_MAX];
         snprintf(command, sizeof(command), "rm -rf '%s/store'", w->folder);
         (void)!system(command);
     }

@@ -24,7 +24,7 @@ enum { WORLD_PROCS_MAX = 16, WORLD_EXPECTS_MAX = 16, WORLD_LOADS_MAX = 4 };
 
 struct world {
     char name[64];
-    char folder[200];
+    char folder[PROC_FOLDER_MAX];
     char url[64];
     unsigned port;
     struct proc nats;
