@@ -90,10 +90,8 @@ static void start_chromedriver(struct world *w)
 /* Names lead where the tests want. */
 static void start_worker(struct world *w)
 {
-    char names[PROC_PATH_MAX];
-
-    snprintf(names, sizeof(names), "%s/names.so", getenv("SLUICE_TEST_BIN"));
-    world_env(w, "LD_PRELOAD", names);
+    world_env(w, "LD_LIBRARY_PATH", getenv("SLUICE_TEST_BIN"));
+    world_env(w, "LD_PRELOAD", "names.so"); /* a path would end at its first blank */
     world_env(w, "ASAN_OPTIONS", "detect_leaks=1:handle_abort=1:verify_asan_link_order=0");
     world_env(w, "NAMES",
               "public.example=93.184.216.34,inside.example=10.1.2.3,rebound.example=127.0.0.1,"
