@@ -329,6 +329,37 @@ static struct err on_fence_read(struct bus_op *op, const struct bus_reply *r)
     return OK;
 }
 
+/* What stands behind, and at, the message that was expected: nothing, and the log was purged or made anew.  Whatever we
+   know is in no log then, and waiting brings it back as little as reading on.  Of the stream's leader, which is not
+   behind. */
+static struct err read_from_expected(struct lim_log *log, bus_next_fn *next)
+{
+    const struct bus_read page = {.stream  = STREAM_GRANTS,
+                                  .subject = log->subject,
+                                  .from    = log->seq,
+                                  .max     = 3, /* it, ours, another's */
+                                  .leader  = true};
+
+    return bus_read(&log->op, &page, next);
+}
+
+static struct err lose_anew(struct lim_log *log)
+{
+    return lose(log, "the grant log was made anew");
+}
+
+/* Not the last: read on. */
+static struct err on_not_last(struct bus_op *op, const struct bus_reply *r)
+{
+    struct lim_log *log = SELF(struct lim_log, LOG_MAGIC, op);
+
+    if (log->closed)
+        return OK;
+    if (!failed(r->err) && !r->msgs && log->seq > 0)
+        return lose_anew(log);
+    return bus_wait(op, 1, on_again_read);
+}
+
 static struct err on_fenced(struct bus_op *op, const struct bus_reply *r)
 {
     struct lim_log *log = SELF(struct lim_log, LOG_MAGIC, op);
@@ -336,7 +367,7 @@ static struct err on_fenced(struct bus_op *op, const struct bus_reply *r)
     if (log->closed)
         return OK;
     if (r->err.kind == ERR_CONFLICT)
-        return bus_wait(op, 1, on_again_read); /* not the last: read on */
+        return read_from_expected(log, on_not_last);
     if (failed(r->err))
         return bus_wait(op, AGAIN_MS, on_again_read);
     log->fenced_boot_ms = clk_boot_ms();
@@ -400,24 +431,19 @@ static struct err on_read_back(struct bus_op *op, const struct bus_reply *r)
 
     if (log->closed)
         return OK;
-    if (failed(r->err) || !m)
+    if (failed(r->err))
+        return bus_wait(op, AGAIN_MS, on_again_publish);
+    if (!m)
+        return lose_anew(log);
+    if (m->seq == log->seq)
+        m = m->next;
+    if (!m) /* refused for what was on its way, and has not come */
         return bus_wait(op, AGAIN_MS, on_again_publish);
     if (!bytes_equal(m->body, buf_bytes(&log->body)) || m->next || r->more)
         return lose(log, "another wrote to the grant log");
     landed(log, m->seq);
     pump(log);
     return OK;
-}
-
-static struct err read_back(struct lim_log *log)
-{
-    const struct bus_read page = {.stream  = STREAM_GRANTS,
-                                  .subject = log->subject,
-                                  .from    = log->seq + 1,
-                                  .max     = 2,
-                                  .leader  = true};
-
-    return bus_read(&log->op, &page, on_read_back);
 }
 
 static struct err on_published(struct bus_op *op, const struct bus_reply *r)
@@ -432,7 +458,8 @@ static struct err on_published(struct bus_op *op, const struct bus_reply *r)
         pump(log);
         return OK;
     case ERR_CONFLICT:
-        return log->again ? read_back(log) : lose(log, "another wrote to the grant log");
+        return log->again ? read_from_expected(log, on_read_back)
+                          : lose(log, "another wrote to the grant log");
     case ERR_UNKNOWN:
         log->again = true;
         log->counts.repeats++;

@@ -9,7 +9,8 @@
  *
  * Writing is one append at a time, each expecting the one before: what comes meanwhile is
  * the next batch.  Refused: another leads, and this log is dead.  No answer: the same is sent
- * again, and if it is refused then, it is read back.
+ * again, and if it is refused then, it is read back.  A log that ends before what was expected was
+ * purged or made anew: lost as well, for nobody remembers what this leader does.
  *
  * Snapshots replace what was before them: one message by rollup; one that is too large for
  * that in parts, after whose last the older is purged.

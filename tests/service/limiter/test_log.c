@@ -262,6 +262,84 @@ static void a_deposed_leader_stores_nothing(void **state)
         }
 }
 
+/* ---- the log is gone --------------------------------------------------------------- */
+
+enum { LOSES_MS = 60000 };
+
+static void wait_until_hurt(void)
+{
+    while (!fake_hurt_done())
+        fake_advance(20);
+}
+
+/* What it remembers is in no log any more: it gives up, and who leads then begins with nothing. */
+static void gives_up(struct bus *bus, struct leader *l)
+{
+    struct leader next = {.prefix = "next"};
+
+    for (uint64_t end = fake_now() + LOSES_MS; l->log && fake_now() < end;)
+        fake_advance(20);
+    assert_true(l->losses == 1 && !l->log);
+    (void)open_log(bus, &next, 9);
+    drive(&next, 3);
+    assert_true(next.losses == 0 && next.folded == 0);
+    assert_int_equal(count_in_log("next"), 3);
+    lim_log_close(&next.log);
+}
+
+static void over(struct bus **bus)
+{
+    fake_settle();
+    assert_int_equal(fake_ops(NULL), 0);
+    bus_free(bus);
+    fake_end();
+}
+
+/* Nobody knows whether the append was done, and nobody can be asked any more. */
+static void an_unanswered_append_to_a_log_that_is_gone_ends_the_lead(void **state)
+{
+    struct leader l = {.prefix = "a"};
+
+    (void)state;
+    fake_begin();
+    make_streams();
+    struct bus *bus = open_bus();
+
+    (void)open_log(bus, &l, 1);
+    drive(&l, 5);
+    fake_count((struct fake_hurt){.nth = 1, .how = FAKE_LOST_AFTER});
+    add(&l);
+    (void)lim_log_flush(l.log, fake_now());
+    wait_until_hurt();
+    fake_make_anew(STREAM_GRANTS);
+
+    gives_up(bus, &l);
+    over(&bus);
+}
+
+/* It was read, and is gone before the fence stands. */
+static void a_log_that_goes_while_it_is_taken_over_ends_the_lead(void **state)
+{
+    struct leader first = {.prefix = "a"}, l = {.prefix = "b"};
+
+    (void)state;
+    fake_begin();
+    make_streams();
+    struct bus *bus = open_bus();
+
+    (void)open_log(bus, &first, 1);
+    drive(&first, 5);
+    lim_log_close(&first.log);
+    fake_count((struct fake_hurt){.nth = 2, .how = FAKE_REFUSED, .kind = ERR_RETRY});
+    (void)open_log(bus, &l, 2);
+    wait_until_hurt();
+    assert_non_null(strstr(fake_hurt_what(), "publish sluice.grants.0"));
+    fake_make_anew(STREAM_GRANTS);
+
+    gives_up(bus, &l);
+    over(&bus);
+}
+
 /* ---- alerts ------------------------------------------------------------------------ */
 
 struct telling {
@@ -382,6 +460,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(however_an_answer_fares_each_record_is_stored_once),
         cmocka_unit_test(a_deposed_leader_stores_nothing),
+        cmocka_unit_test(an_unanswered_append_to_a_log_that_is_gone_ends_the_lead),
+        cmocka_unit_test(a_log_that_goes_while_it_is_taken_over_ends_the_lead),
         cmocka_unit_test(an_incident_is_told_once_when_it_begins_and_once_when_it_ends),
     };
 

@@ -103,6 +103,15 @@ static void configure(struct fake_stream *s, struct bytes config)
     s->republish     = text_of(s->config, "dest");
 }
 
+/* It is a stream of its own, and nothing is in it. */
+static void begin(struct fake_stream *s)
+{
+    uint64_t first = number(s->config, "first_seq", 1);
+
+    s->generation = ++fake.ids;
+    s->last_seq   = first > 0 ? first - 1 : 0;
+}
+
 static struct fake_stream *stream_new(const char *name, struct bytes config)
 {
     struct fake_stream *s = mem_new(struct fake_stream);
@@ -111,9 +120,7 @@ static struct fake_stream *stream_new(const char *name, struct bytes config)
     s->limit = UINT64_MAX;
     list_init(&s->consumers);
     configure(s, config);
-    s->generation  = ++fake.ids;
-    uint64_t first = number(s->config, "first_seq", 1);
-    s->last_seq    = first > 0 ? first - 1 : 0;
+    begin(s);
     list_push(&fake.streams, &s->link);
     return s;
 }
@@ -702,6 +709,17 @@ void fake_limit(const char *stream, uint64_t max_msgs)
 
     must(s);
     s->limit = max_msgs;
+}
+
+void fake_make_anew(const char *stream)
+{
+    struct fake_stream *s = fake_stream_find(stream);
+
+    must(s);
+    while (!list_empty(&s->consumers))
+        consumer_free(LIST_OWNER(s->consumers.next, struct fake_consumer, link));
+    (void)fake_stream_purge(s, ">", 0);
+    begin(s);
 }
 
 void fake_server_free(void)
