@@ -18,6 +18,7 @@ struct gw_submit {
     uint64_t expect; /* what the PLAN expects: 0, or a REJECTED before it */
     uint64_t plan_seq;
     bool created;
+    bool doubt;    /* a PLAN of ours went unanswered: it may be stored */
     bool accepted; /* ours to answer, whatever becomes of the ticket */
     bool answered; /* a dry run */
     const char *status;
@@ -118,6 +119,12 @@ static struct err read_existing(struct gw_submit *s)
 
 /* ---- PLAN --------------------------------------------------------------------------------------------------------- */
 
+/* This one was certainly not stored. */
+static struct err plan_refused(struct gw_submit *s, const char *detail)
+{
+    return s->doubt ? unknown(s) : fail(s, detail);
+}
+
 static struct err plan_again(struct bus_op *op, const struct bus_reply *reply)
 {
     (void)reply;
@@ -136,13 +143,13 @@ static struct err plan_stored(struct bus_op *op, const struct bus_reply *reply)
     case ERR_CONFLICT: /* this key's run, or our own PLAN whose answer was lost */
         return read_existing(s);
     case ERR_UNKNOWN:
+        s->doubt = true;
         return ++s->tries > TRIES ? unknown(s) : bus_wait(op, 50, plan_again);
     case ERR_RETRY:
         svc_streams_missing(s->chain.gw->svc);
-        return s->tries ? unknown(s)
-                        : fail(s, "the journal cannot be reached; nothing was stored");
+        return plan_refused(s, "the journal cannot be reached; nothing was stored");
     case ERR_FULL:
-        return fail(s, "the journal is full; nothing was stored");
+        return plan_refused(s, "the journal is full; nothing was stored");
     case ERR_REJECT:
     case ERR_ABSENT:
     case ERR_LOST:
@@ -151,7 +158,7 @@ static struct err plan_stored(struct bus_op *op, const struct bus_reply *reply)
     }
     log_error("journal refused a plan", KV("run", s->plan.plan.run), KV("err", reply->err),
               KV("why", reply->text));
-    return fail(s, "the journal refused the run; nothing was stored");
+    return plan_refused(s, "the journal refused the run; nothing was stored");
 }
 
 /* ---- the ticket ------------------------------------------------------------------------------------------------------ */

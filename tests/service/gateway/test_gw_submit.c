@@ -1,0 +1,76 @@
+/* What is said of a submit whose PLAN is refused: "nothing was stored" only where that is known. */
+#include "gw_rig.h"
+
+#define SUBMIT "{\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{}}]}}"
+#define KEYED "{\"key\":\"k\",\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{}}]}}"
+#define NOTHING "nothing was stored"
+#define MAYBE "the run may still run"
+
+static const struct fake_hurt UNANSWERED = {1, FAKE_LOST_AFTER, 0, NULL};
+static const enum err_kind REFUSALS[]    = {ERR_FULL, ERR_RETRY, ERR_REJECT};
+enum { REFUSALS_COUNT = sizeof REFUSALS / sizeof *REFUSALS };
+
+static void plan_is(struct fake_hurt hurt)
+{
+    fake_count(hurt);
+    while (!fake_hurt_done())
+        fake_advance(20);
+    assert_non_null(strstr(fake_hurt_what(), "submit: publish sluice.journal." TENANT));
+}
+
+static void plan_is_refused(enum err_kind kind)
+{
+    plan_is((struct fake_hurt){1, FAKE_REFUSED, kind, NULL});
+}
+
+static void what_is_refused_at_once_is_not_stored(void **state)
+{
+    for (size_t n = 0; n < REFUSALS_COUNT; n++) {
+        (void)rig_up(state);
+        rig_submit(*state, SUBMIT);
+        plan_is_refused(REFUSALS[n]);
+
+        assert_true(rig_says(*state, NOTHING));
+        assert_int_equal(fake_stored_count(STREAM_JOURNAL, ">"), 0);
+        (void)rig_down(state);
+    }
+}
+
+static void what_went_unanswered_may_be_stored_however_its_repeat_is_refused(void **state)
+{
+    for (size_t n = 0; n < REFUSALS_COUNT; n++) {
+        (void)rig_up(state);
+        rig_submit(*state, SUBMIT);
+        plan_is(UNANSWERED);
+        plan_is_refused(REFUSALS[n]);
+
+        assert_true(rig_says(*state, MAYBE));
+        assert_false(rig_says(*state, NOTHING));
+        assert_int_equal(fake_stored_count(STREAM_JOURNAL, ">"), 1);
+        (void)rig_down(state);
+    }
+}
+
+/* A repeat of what was rejected meets that and plans anew: all of it was answered. */
+static void what_was_answered_is_known_whatever_was_tried(void **state)
+{
+    struct rig *r = *state;
+
+    fake_limit(STREAM_PENDING, 0);
+    rig_submit(r, KEYED);
+    assert_true(rig_says(r, "queue_full"));
+    rig_submit(r, KEYED);
+    fake_limit(STREAM_JOURNAL, fake_stored_count(STREAM_JOURNAL, ">"));
+
+    assert_true(rig_says(r, NOTHING));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_refused_at_once_is_not_stored),
+        cmocka_unit_test(what_went_unanswered_may_be_stored_however_its_repeat_is_refused),
+        WITH(what_was_answered_is_known_whatever_was_tried),
+    };
+    return cmocka_run_group_tests_name("gw_submit", tests, NULL, NULL);
+}
