@@ -95,8 +95,6 @@ struct bw_expanding {
 /* A record that is being written; see bw_session, bw_artifact. */
 struct bw_recording {
     const char *status;
-    bool is_free;
-    int64_t expires_ms;
     bw_then_fn *then;
 };
 

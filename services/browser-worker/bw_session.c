@@ -102,8 +102,7 @@ static struct err on_written(struct bus_op *op, const struct bus_reply *reply)
 
 static struct err write_now(struct bw_run *run)
 {
-    return put(run, run->record.status, run->record.is_free, run->record.expires_ms, BUS_ANY,
-               on_written);
+    return put(run, run->record.status, false, 0, BUS_ANY, on_written);
 }
 
 void bw_session_write(struct bw_run *run, const char *status, bw_then_fn *then)
@@ -113,14 +112,51 @@ void bw_session_write(struct bw_run *run, const char *status, bw_then_fn *then)
     (void)write_now(run);
 }
 
+/* ---- keeping -------------------------------------------------------------------------------------------------------- */
+
+static struct err on_keep_read(struct bus_op *op, const struct bus_reply *reply);
+
+static struct err keep_again(struct bus_op *op, const struct bus_reply *reply)
+{
+    struct bw_run *run = SELF(struct bw_run, BW_RUN_MAGIC, op);
+
+    (void)reply;
+    return get(run, run->fold.session.id, on_keep_read);
+}
+
+static struct err on_kept(struct bus_op *op, const struct bus_reply *reply)
+{
+    struct bw_run *run = SELF(struct bw_run, BW_RUN_MAGIC, op);
+
+    if (failed(reply->err) && reply->err.kind != ERR_REJECT)
+        return bus_wait(op, 50, keep_again); /* refused or not known: read what stands now */
+    run->record.then(run);
+    return OK;
+}
+
+/* The duty is done once. From then on the record is whoever's it says: another run may work there, or the reaper close it. */
+static struct err on_keep_read(struct bus_op *op, const struct bus_reply *reply)
+{
+    struct bw_run *run         = SELF(struct bw_run, BW_RUN_MAGIC, op);
+    const struct entry_plan *p = &run->fold.plan;
+    struct bw_record record    = {0};
+
+    if (failed(reply->err) && reply->err.kind != ERR_ABSENT)
+        return bus_wait(op, 200, keep_again);
+    bool readable = !failed(reply->err) && !failed(bw_record_read(&record, reply->body));
+    bool ours     = str_equal(record.status, "active") && str_equal(record.run, p->run);
+    if (readable && (!ours || record.free)) {
+        run->record.then(run);
+        return OK;
+    }
+    return put(run, "active", true, run->fold.ended_ms + (int64_t)p->keep_session_ms,
+               reply->seq, on_kept);
+}
+
 void bw_session_keep(struct bw_run *run, bw_then_fn *then)
 {
-    run->record = (struct bw_recording){.status     = "active",
-                                        .is_free    = true,
-                                        .expires_ms = run->fold.ended_ms +
-                                                      (int64_t)run->fold.plan.keep_session_ms,
-                                        .then = then};
-    (void)write_now(run);
+    run->record = (struct bw_recording){.then = then};
+    (void)get(run, run->fold.session.id, on_keep_read);
 }
 
 /* ---- adopting --------------------------------------------------------------------------------------------------- */
