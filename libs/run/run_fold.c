@@ -129,10 +129,14 @@ static void add_leased(struct run_fold *f, const struct entry *e)
     enter(f, RUN_LEASED, e->stored_ms);
 }
 
+/* Whoever did nothing under its lease cannot vouch for the session: the holder before it may still be at work there. */
 static void let_go(struct run_fold *f, enum run_phase phase, int64_t at_ms)
 {
-    f->lease_stands    = false;
-    f->session.tainted = false;
+    bool did_nothing = f->last_holder_seq == f->lease.seq;
+
+    f->lease_stands = false;
+    if (!did_nothing)
+        f->session.tainted = false;
     enter(f, phase, at_ms);
 }
 

@@ -140,12 +140,15 @@ static bool suspect(const struct bw_run *run)
     return now - run->beat_confirmed_ms > lease - lease / 10;
 }
 
+/* The read took its time, and whoever was stopped meanwhile is heard here first: so both are asked again. */
 static void journal_read_again(struct bw_run *run)
 {
-    if (run_fold_mine(&run->fold, run->token))
-        request(run);
-    else
+    if (!run_fold_mine(&run->fold, run->token))
         bw_run_drop(run, "another holds it");
+    else if (bw_run_left_ms(run) == 0 || suspect(run))
+        send_call(run);
+    else
+        request(run);
 }
 
 static struct err suspicion_waited(struct bus_op *op, const struct bus_reply *reply)

@@ -210,6 +210,23 @@ static struct err ask_again(struct bus_op *op, const struct bus_reply *reply)
     return ask_holder(SELF(struct bw_run, BW_RUN_MAGIC, op));
 }
 
+static void held_by_other(struct bw_run *run);
+
+static struct err ask_anew(struct bus_op *op, const struct bus_reply *reply)
+{
+    (void)reply;
+    held_by_other(SELF(struct bw_run, BW_RUN_MAGIC, op));
+    return OK;
+}
+
+/* Over a connection that broke since, nobody was asked. */
+static bool asked_in_vain(const struct bw_run *run)
+{
+    const struct bus *bus = run->bw->bus;
+
+    return !bus_connected(bus) || bus_connected_at(bus) > run->asking_since;
+}
+
 static void take_lease(struct bw_run *run);
 
 /* Nobody holds it any more.  Of an ended run only the duties are left, which need no lease. */
@@ -231,6 +248,8 @@ static struct err on_holds_answer(struct bus_op *op, const struct bus_reply *rep
         bw_run_drop(run, "its holder lives");
         return OK;
     }
+    if (failed(reply->err) && asked_in_vain(run))
+        return bus_wait(op, 50, ask_anew);
     bool answered = !failed(reply->err) || reply->err.kind == ERR_UNKNOWN;
     if (!answered && bus_now(run->bw->bus) < run->holds_until)
         return bus_wait(op, 50, ask_again);
@@ -248,8 +267,8 @@ static void held_by_other(struct bw_run *run)
         take_over(run);
         return;
     }
-    if (!run->holds_until)
-        run->holds_until = now + (now - since < RECONNECTED_MS ? HOLDS_AGAIN_MS : HOLDS_MS);
+    run->asking_since = now;
+    run->holds_until  = now + (now - since < RECONNECTED_MS ? HOLDS_AGAIN_MS : HOLDS_MS);
     (void)ask_holder(run);
 }
 
@@ -436,12 +455,31 @@ static void do_move(struct bw_run *run, const struct run_move *move)
     }
 }
 
+static void mail_read(struct bw_run *run)
+{
+    if (run_fold_mine(&run->fold, run->token) || run->fold.phase == RUN_ENDED)
+        bw_run_advance(run);
+    else
+        bw_run_drop(run, "another holds it");
+}
+
+static void read_mail(struct bw_run *run)
+{
+    run->mailed      = false;
+    run->leader_read = true; /* who wrote it was answered by the leader */
+    bw_journal_read(run, mail_read);
+}
+
 void bw_run_advance(struct bw_run *run)
 {
     if (run->over)
         return;
     if (run->stage == BW_LEASING) {
         consider(run);
+        return;
+    }
+    if (run->mailed && run->stage == BW_HOLDING) {
+        read_mail(run);
         return;
     }
     read_flow(run);
@@ -465,20 +503,13 @@ void bw_run_advance(struct bw_run *run)
 
 /* ---- mail and drain ------------------------------------------------------------------------------------------------ */
 
-static void mail_read(struct bw_run *run)
-{
-    if (run_fold_mine(&run->fold, run->token) || run->fold.phase == RUN_ENDED)
-        bw_run_advance(run);
-    else
-        bw_run_drop(run, "another holds it");
-}
-
 /* First drop, then read: an answer that came while the journal is read would find the chain busy.
-   Was it no cancel, then the read is done again. */
+   Was it no cancel, then the read is done again.  What cannot be dropped reads it at the next decision. */
 void bw_run_mail(struct bw_run *run)
 {
+    run->mailed = true;
     if (run->stage == BW_HOLDING && bus_op_parked(&run->op) && bw_step_interrupt(run))
-        bw_journal_read(run, mail_read);
+        read_mail(run);
 }
 
 /* A read is done again by whoever comes next; anything else is awaited. */

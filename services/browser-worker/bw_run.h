@@ -121,11 +121,12 @@ struct bw_run {
     struct run_hand hand;
     bool leader_read; /* the journal is to be read from the stream's leader */
     uint64_t read_from;
-    uint64_t holds_until;      /* asking the last holder goes on until then (monotonic ms) */
-    uint64_t deadline_boot_ms; /* of the step in hand */
+    uint64_t asking_since, holds_until; /* the last holder is asked (monotonic ms) */
+    uint64_t deadline_boot_ms;          /* of the step in hand */
     uint64_t beat_sent_ms,
         beat_confirmed_ms;      /* monotonic; the send time of the last confirmed one */
     bool yielding;              /* drain: give it back at the next boundary */
+    bool mailed;                /* somebody wrote to its journal, and that is yet to be read */
     bool over;                  /* acked, released or dropped: nothing more is done */
     bool chain_over, beat_over; /* when both chains have ended it is freed */
 

@@ -309,6 +309,42 @@ static void what_is_in_hand_is_written_behind_the_mail(void **state)
     follow(&s, WELL);
 }
 
+/* A cancel comes while the second holder waits until the first one's call must be over: it does not make that call again. */
+#define LOOK \
+    "{\"id\":\"l\",\"timeout\":\"3s\",\"effect\":\"read\",\"browse\":{\"cmd\":\"look\"}}"
+
+static bool drive_cancel_in_a_wait(void)
+{
+    bool submitted = world.stage > 0 || drive_submit();
+
+    if (submitted && world.orders == 1)
+        world.call_ms = 2000;
+    if (world.stage == 0 && world.orders == 2) {
+        worker_down(holder());
+        next_stage();
+    }
+    struct run_fold f = fold_of(world.run);
+    if (world.stage == 1 && f.leases == 2) {
+        (void)ask("cancel", "{\"key\":\"k\"}");
+        next_stage();
+    }
+    run_fold_deinit(&f);
+    return over(world.stage == 2 && run_over(world.run));
+}
+
+static void a_cancel_that_comes_in_a_wait_is_read_before_the_next_call(void **state)
+{
+    static const struct scenario s = {.name   = "cancel in a wait",
+                                      .submit = FLOW(ON_SIM, OPEN ORDER "," LOOK),
+                                      .key    = "k",
+                                      .drive  = drive_cancel_in_a_wait,
+                                      .orders = 2, /* the order, and the first look */
+                                      .status = "cancelled"};
+
+    (void)state;
+    follow(&s, WELL);
+}
+
 /* ---- leases --------------------------------------------------------------------------------------------- */
 
 /* Its connection is away for a moment, and just then the server doubts. */
@@ -346,6 +382,43 @@ static void no_responders_is_not_an_answer(void **state)
                                       .key     = "k",
                                       .prepare = slow_calls,
                                       .drive   = drive_away_for_a_moment,
+                                      .judge   = judge_one_lease,
+                                      .status  = "done"};
+
+    (void)state;
+    follow(&s, CUT);
+}
+
+/* The server doubts, the holder is slow to answer, and who asks it is cut off before it hears so. */
+static bool drive_asker_cut_off(void)
+{
+    static unsigned asker;
+    bool submitted = world.stage > 0 || drive_submit();
+
+    if (submitted && world.stage == 0 && world.opened == 1) {
+        asker = 1 - holder();
+        fake_freeze(svc_bus(world.bw_svc[1 - asker]), 600);
+        fake_redeliver(STREAM_JOBS, "default");
+        next_stage();
+    }
+    if (world.stage == 1 && fake_now() >= world.at + 300) {
+        fake_connect(svc_bus(world.bw_svc[asker]), false);
+        next_stage();
+    }
+    if (world.stage == 2 && fake_now() >= world.at + 2000) {
+        fake_connect(svc_bus(world.bw_svc[asker]), true);
+        next_stage();
+    }
+    return over(world.stage == 3 && run_over(world.run));
+}
+
+static void who_was_cut_off_has_not_asked(void **state)
+{
+    static const struct scenario s = {.name    = "asker cut off",
+                                      .submit  = FLOW(ON_SIM, OPEN SET),
+                                      .key     = "k",
+                                      .prepare = slow_calls,
+                                      .drive   = drive_asker_cut_off,
                                       .judge   = judge_one_lease,
                                       .status  = "done"};
 
@@ -649,6 +722,24 @@ static void past_its_deadline_a_step_sends_nothing(void **state)
     (void)state;
     setenv("SLUICE_LEASE", "5m", 1); /* no heartbeat is due when it goes on */
     follow_stopped_at(&s, "run: publish", "journal", 1);
+    setenv("SLUICE_LEASE", "5s", 1);
+}
+
+/* The same in the last look before an order that has no fence. */
+static void past_its_deadline_no_order_is_given(void **state)
+{
+    static const struct scenario s = {
+        .name    = "stopped at the last look",
+        .submit  = FLOW("", "{\"id\":\"second\",\"timeout\":\"1s\",\"call\":{\"subject\":"
+                             "\"svc\",\"body\":{}}}"),
+        .key     = "k",
+        .prepare = readings_up,
+        .drive   = drive_stopped_at_work,
+        .judge   = judge_read};
+
+    (void)state;
+    setenv("SLUICE_LEASE", "5m", 1);
+    follow_stopped_at(&s, "run: read", "journal", 1);
     setenv("SLUICE_LEASE", "5s", 1);
 }
 
@@ -1037,7 +1128,9 @@ int main(void)
         cmocka_unit_test(whoever_is_given_an_ended_run_does_its_duties),
         cmocka_unit_test(the_result_comes_last),
         cmocka_unit_test(what_is_in_hand_is_written_behind_the_mail),
+        cmocka_unit_test(a_cancel_that_comes_in_a_wait_is_read_before_the_next_call),
         cmocka_unit_test(no_responders_is_not_an_answer),
+        cmocka_unit_test(who_was_cut_off_has_not_asked),
         cmocka_unit_test(an_outage_longer_than_the_lease_takes_no_run_away),
         cmocka_unit_test(who_is_back_beats_before_it_pulls),
         cmocka_unit_test(who_let_go_says_so),
@@ -1046,6 +1139,7 @@ int main(void)
         cmocka_unit_test(who_lost_its_lease_lands_nothing),
         cmocka_unit_test(under_a_lost_lease_no_order_is_given),
         cmocka_unit_test(past_its_deadline_a_step_sends_nothing),
+        cmocka_unit_test(past_its_deadline_no_order_is_given),
         cmocka_unit_test(a_stored_permit_gives_no_order),
         cmocka_unit_test(who_gives_a_run_back_says_so_first),
         cmocka_unit_test(a_run_does_not_begin_before_its_time),

@@ -177,6 +177,19 @@ static void a_session_let_go_properly_is_adopted(void **state)
     assert_int_equal(story_next(&s).kind, MOVE_ADOPT);
 }
 
+/* Who let it go had done nothing: the one before may be at work there still. */
+static void who_did_nothing_does_not_vouch_for_a_session(void **state)
+{
+    (void)state;
+    opened_and_logged_in();
+    story_intent(&s, "order");
+    story_outcome(&s, "order", RESULT_OK, true);
+    story_lease(&s, 8);
+    story_add(&s, story_entry(&s, ENTRY_RELEASED));
+    story_lease(&s, 9);
+    assert_step(story_next(&s), MOVE_WAIT_OUT, "look");
+}
+
 static void the_checking_step_gets_a_new_session_and_its_login(void **state)
 {
     struct entry settled;
@@ -329,6 +342,7 @@ int main(void)
         CASE(behind_an_unsafe_step_it_does_not_begin_again),
         CASE(a_session_that_is_to_be_closed_is_not_waited_for),
         CASE(a_session_let_go_properly_is_adopted),
+        CASE(who_did_nothing_does_not_vouch_for_a_session),
         CASE(the_checking_step_gets_a_new_session_and_its_login),
         CASE(what_fails_after_doubt_is_indeterminate),
         CASE(the_end_names_the_step_that_failed),
