@@ -55,12 +55,10 @@ struct run_tenants *run_tenant_new(void)
 void run_tenant_free(struct run_tenants **slot)
 {
     struct run_tenants *book = take(slot);
-    void *value              = NULL;
 
     if (!book)
         return;
-    for (size_t it = 0; map_next(book->values, &it, NULL, &value);)
-        mem_free(&value);
+    run_tenant_clear(book);
     map_free(&book->values);
     mem_free(&book);
 }
@@ -251,6 +249,15 @@ void run_tenant_remove(struct run_tenants *book, const char *key)
     void *value = map_remove(book->values, key);
 
     mem_free(&value);
+}
+
+void run_tenant_clear(struct run_tenants *book)
+{
+    const char *key = NULL;
+    void *value     = NULL;
+
+    for (size_t it = 0; map_next(book->values, &it, &key, &value);)
+        run_tenant_remove(book, key);
 }
 
 /* ---- what holds ------------------------------------------------------------------------------------------ */

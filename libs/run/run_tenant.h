@@ -44,6 +44,7 @@ MUST_USE struct err run_tenant_check(const struct run_tenants *book, const char 
 MUST_USE struct err run_tenant_put(struct run_tenants *book, const char *key,
                                    struct bytes value, bool tiers, struct problem *why);
 void run_tenant_remove(struct run_tenants *book, const char *key);
+void run_tenant_clear(struct run_tenants *book); /* the bucket was made anew */
 
 /* What holds for a tenant: its own value over its tier's over what is built in. */
 void run_tenant_rule(const struct run_tenants *book, const char *tenant, struct run_rule *ret);

@@ -161,6 +161,59 @@ static void on_pool(void *self, struct bus_msg **msg)
     on_value(self, BUCKET_POOLS, *msg, read_pool);
 }
 
+/* ---- a bucket that was made anew is empty --------------------------------------------------------------------- */
+
+static void clear_values(struct map *map)
+{
+    const char *key;
+    void *value;
+
+    for (size_t it = 0; map_next(map, &it, &key, &value);) {
+        (void)map_remove(map, key);
+        mem_free(&value);
+    }
+}
+
+static void clear_json(struct map *map)
+{
+    const char *key;
+    void *value;
+
+    for (size_t it = 0; map_next(map, &it, &key, &value);) {
+        struct json *v = map_remove(map, key);
+        json_free(&v);
+    }
+}
+
+static void on_tenants_anew(void *self)
+{
+    struct gw_book *book = self;
+
+    run_tenant_clear(book->tenants);
+    gw_refusal_clear(book->refusals, BUCKET_TENANTS);
+}
+static void on_flows_anew(void *self)
+{
+    struct gw_book *book = self;
+
+    clear_json(book->flows);
+    clear_json(book->versions);
+    gw_refusal_clear(book->refusals, BUCKET_FLOWS);
+}
+static void on_upstreams_anew(void *self)
+{
+    struct gw_book *book = self;
+
+    clear_values(book->upstreams);
+    gw_refusal_clear(book->refusals, BUCKET_UPSTREAMS);
+}
+static void on_pools_anew(void *self)
+{
+    gw_refusal_clear(((struct gw_book *)self)->refusals, BUCKET_POOLS);
+}
+
+/* ---- following them ------------------------------------------------------------------------------------------- */
+
 bool gw_book_ready(const struct gw_book *book)
 {
     for (size_t i = 0; i < BOOKS; i++)
@@ -229,10 +282,12 @@ struct gw_book *gw_book_new(struct gw *gw)
     static const struct {
         const char *stream, *filter;
         bus_msg_fn *fn;
-    } buckets[BOOKS]     = {{"KV_" BUCKET_TENANTS, "$KV." BUCKET_TENANTS ".>", on_tenant},
-                            {"KV_" BUCKET_FLOWS, "$KV." BUCKET_FLOWS ".>", on_flow},
-                            {"KV_" BUCKET_UPSTREAMS, "$KV." BUCKET_UPSTREAMS ".>", on_upstream},
-                            {"KV_" BUCKET_POOLS, "$KV." BUCKET_POOLS ".>", on_pool}};
+        void (*on_anew)(void *self);
+    } buckets[BOOKS] = {
+        {"KV_" BUCKET_TENANTS, "$KV." BUCKET_TENANTS ".>", on_tenant, on_tenants_anew},
+        {"KV_" BUCKET_FLOWS, "$KV." BUCKET_FLOWS ".>", on_flow, on_flows_anew},
+        {"KV_" BUCKET_UPSTREAMS, "$KV." BUCKET_UPSTREAMS ".>", on_upstream, on_upstreams_anew},
+        {"KV_" BUCKET_POOLS, "$KV." BUCKET_POOLS ".>", on_pool, on_pools_anew}};
     struct gw_book *book = mem_new(struct gw_book);
 
     book->gw        = gw;
@@ -248,6 +303,7 @@ struct gw_book *gw_book_new(struct gw *gw)
                                           .filter       = buckets[i].filter,
                                           .on_msg       = buckets[i].fn,
                                           .on_caught_up = caught_up,
+                                          .on_anew      = buckets[i].on_anew,
                                           .self         = book};
         if (failed(bus_follow(gw->bus, &follow, &book->followers[i])))
             svc_die(gw->svc, "cannot follow the configuration buckets");
@@ -260,22 +316,13 @@ struct gw_book *gw_book_new(struct gw *gw)
 
 static void free_values(struct map **map)
 {
-    void *value;
-
-    for (size_t it = 0; map_next(*map, &it, NULL, &value);)
-        mem_free(&value);
+    clear_values(*map);
     map_free(map);
 }
 
 static void free_json(struct map **map)
 {
-    const char *key;
-    void *value;
-
-    for (size_t it = 0; map_next(*map, &it, &key, &value);) {
-        struct json *v = value;
-        json_free(&v);
-    }
+    clear_json(*map);
     map_free(map);
 }
 

@@ -225,6 +225,18 @@ void gw_refusal_over(struct gw_refusals *r, const char *bucket, const char *key)
     look(r);
 }
 
+void gw_refusal_clear(struct gw_refusals *r, const char *bucket)
+{
+    void *value = NULL;
+
+    for (size_t it = 0; map_next(r->places, &it, NULL, &value);) {
+        struct place *p = value;
+
+        p->refused = p->refused && !str_equal(p->bucket, bucket);
+    }
+    look(r);
+}
+
 void gw_refusal_begin(struct gw_refusals *r)
 {
     r->begun = true;

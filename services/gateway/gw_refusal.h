@@ -23,6 +23,8 @@ void gw_refusal_free(struct gw_refusals **refusals);
 void gw_refusal_say(struct gw_refusals *refusals, const char *bucket, const char *key,
                     int64_t stored_ms, const struct problem *why);
 void gw_refusal_over(struct gw_refusals *refusals, const char *bucket, const char *key);
+/* The bucket was made anew: all that was refused in it is gone. */
+void gw_refusal_clear(struct gw_refusals *refusals, const char *bucket);
 
 /* All values were read: what is not said by now is over.  Before, nothing is told. */
 void gw_refusal_begin(struct gw_refusals *refusals);

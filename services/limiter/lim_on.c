@@ -252,7 +252,16 @@ static void on_tenant(void *self, struct bus_msg **msg)
 }
 
 /* The bucket was made anew: what it holds now comes from the start. */
-static void on_anew(void *self)
+static void on_tenants_anew(void *self)
+{
+    struct lim *lim = SELF(struct lim, LIM_MAGIC, self);
+
+    run_tenant_clear(lim->book);
+    lim_gate_tenants(lim->gate);
+    svc_poke(lim->svc);
+}
+
+static void on_upstreams_anew(void *self)
 {
     struct lim *lim  = SELF(struct lim, LIM_MAGIC, self);
     const char *name = NULL;
@@ -273,7 +282,7 @@ void lim_on_follow(struct lim *lim)
         .filter       = "$KV." BUCKET_UPSTREAMS ".>",
         .on_msg       = on_value,
         .on_caught_up = on_caught_up,
-        .on_anew      = on_anew,
+        .on_anew      = on_upstreams_anew,
         .self         = lim,
     };
     struct err e = bus_follow(lim->bus, &follow, &lim->upstreams);
@@ -281,7 +290,7 @@ void lim_on_follow(struct lim *lim)
     follow.stream  = "KV_" BUCKET_TENANTS;
     follow.filter  = "$KV." BUCKET_TENANTS ".>";
     follow.on_msg  = on_tenant;
-    follow.on_anew = NULL;
+    follow.on_anew = on_tenants_anew;
     if (failed(e) || failed(bus_follow(lim->bus, &follow, &lim->tenants)))
         svc_die(lim->svc, "cannot follow the configuration");
 }

@@ -207,6 +207,17 @@ struct sch_gate *sch_index_gate_find(const struct sch_index *ix, enum sch_gate_k
     return map_find(ix->gates[kind], name);
 }
 
+bool sch_index_gate_next(const struct sch_index *ix, enum sch_gate_kind kind, size_t *it,
+                         struct sch_gate **ret)
+{
+    void *value = NULL;
+
+    if (!map_next(ix->gates[kind], it, NULL, &value))
+        return false;
+    *ret = value;
+    return true;
+}
+
 struct sch_gate *sch_index_gate(struct sch_index *ix, enum sch_gate_kind kind, const char *name)
 {
     struct sch_gate *gate = map_find(ix->gates[kind], name);

@@ -116,6 +116,9 @@ struct sch_gate *sch_index_gate(struct sch_index *index, enum sch_gate_kind kind
                                 const char *name); /* made if there is none */
 struct sch_gate *sch_index_gate_find(const struct sch_index *index, enum sch_gate_kind kind,
                                      const char *name);
+/* The gate just visited may be freed meanwhile. */
+bool sch_index_gate_next(const struct sch_index *index, enum sch_gate_kind kind, size_t *it,
+                         struct sch_gate **ret);
 /* ---- figures */
 
 struct sch_figures {

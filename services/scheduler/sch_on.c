@@ -216,6 +216,17 @@ static void on_tenant_value(void *self, struct bus_msg **slot)
     sch_index_rules(s->index, run_tenant_is_tier(key) ? NULL : key, sch_now(s));
 }
 
+/* Of this and of the others below: a bucket that was made anew is empty, and what it said is said no more. */
+static void on_tenants_anew(void *self)
+{
+    struct sch *s = SELF(struct sch, SCH_MAGIC, self);
+
+    run_tenant_clear(s->book);
+    run_good_free(&s->good_tenants);
+    s->good_tenants = run_good_new();
+    sch_index_rules(s->index, NULL, sch_now(s));
+}
+
 static void on_bucket_read(void *self)
 {
     svc_poke(SELF(struct sch, SCH_MAGIC, self)->svc);
@@ -256,6 +267,24 @@ static void set_gate(struct sch *s, enum sch_gate_kind kind, const char *name, b
     sch_place_gate_changed(s->index, gate, true, sch_now(s));
 }
 
+static void reset_gates(struct sch *s, enum sch_gate_kind kind)
+{
+    struct sch_gate *gate = NULL;
+
+    for (size_t it = 0; sch_index_gate_next(s->index, kind, &it, &gate);)
+        set_gate(s, kind, gate->name, false, GATE_OPEN);
+}
+
+static void on_upstreams_anew(void *self)
+{
+    reset_gates(SELF(struct sch, SCH_MAGIC, self), GATE_UPSTREAM);
+}
+
+static void on_flows_anew(void *self)
+{
+    reset_gates(SELF(struct sch, SCH_MAGIC, self), GATE_FLOW);
+}
+
 static void on_upstream_value(void *self, struct bus_msg **slot)
 {
     struct sch *s                = SELF(struct sch, SCH_MAGIC, self);
@@ -292,6 +321,24 @@ static void on_flow_value(void *self, struct bus_msg **slot)
                                                                   : GATE_OPEN);
 }
 
+static void set_pool(struct sch *s, struct sch_pool *pool, const struct run_pool_setting *says)
+{
+    pool->paused = says->paused;
+    str_copy(pool->reason, sizeof(pool->reason), says->reason);
+    pool->sla_ms = says->sla_ms;
+    svc_poke(s->svc);
+}
+
+static void on_pools_anew(void *self)
+{
+    static const struct run_pool_setting NOTHING;
+    struct sch *s = SELF(struct sch, SCH_MAGIC, self);
+    void *value   = NULL;
+
+    for (size_t it = 0; map_next(s->pools.pools, &it, NULL, &value);)
+        set_pool(s, value, &NOTHING);
+}
+
 static void on_pool_value(void *self, struct bus_msg **slot)
 {
     struct sch *s                    = SELF(struct sch, SCH_MAGIC, self);
@@ -306,16 +353,26 @@ static void on_pool_value(void *self, struct bus_msg **slot)
         refused(*slot, &why);
         return;
     }
-
-    struct sch_pool *pool = sch_pool_get(&s->pools, key);
-
-    pool->paused = says.paused;
-    str_copy(pool->reason, sizeof(pool->reason), says.reason);
-    pool->sla_ms = says.sla_ms;
-    svc_poke(s->svc);
+    set_pool(s, sch_pool_get(&s->pools, key), &says);
 }
 
 /* ---- locks --------------------------------------------------------------------------------------------------------- */
+
+static void set_owner(struct sch *s, struct sch_gate *gate, const char *run)
+{
+    str_copy(gate->owner, sizeof(gate->owner), run);
+    sch_place_gate_changed(s->index, gate, false, sch_now(s));
+}
+
+/* Its owner finds nothing to clear, so nobody else will say that the lock is free; while it has a job it keeps the gate. */
+static void on_locks_anew(void *self)
+{
+    struct sch *s         = SELF(struct sch, SCH_MAGIC, self);
+    struct sch_gate *gate = NULL;
+
+    for (size_t it = 0; sch_index_gate_next(s->index, GATE_LOCK, &it, &gate);)
+        set_owner(s, gate, "");
+}
 
 static void on_lock_value(void *self, struct bus_msg **slot)
 {
@@ -336,8 +393,7 @@ static void on_lock_value(void *self, struct bus_msg **slot)
         return;
     if (!gate)
         gate = sch_index_gate(s->index, GATE_LOCK, key);
-    str_copy(gate->owner, sizeof(gate->owner), run);
-    sch_place_gate_changed(s->index, gate, false, sch_now(s));
+    set_owner(s, gate, run);
 }
 
 /* ---- upstreams ------------------------------------------------------------------------------------------------------ */
@@ -456,7 +512,7 @@ static void follow(struct sch *s, const struct bus_follow *f, struct bus_followe
 
 /* From its oldest value on: behind one that is refused the last good one is found. */
 static void follow_bucket(struct sch *s, const char *bucket, bus_msg_fn *on_msg,
-                          struct bus_follower **ret)
+                          void (*on_anew)(void *self), struct bus_follower **ret)
 {
     char stream[64], filter[64];
 
@@ -467,6 +523,7 @@ static void follow_bucket(struct sch *s, const char *bucket, bus_msg_fn *on_msg,
                                 .filter       = filter,
                                 .on_msg       = on_msg,
                                 .on_caught_up = on_bucket_read,
+                                .on_anew      = on_anew,
                                 .self         = s},
            ret);
 }
@@ -489,11 +546,11 @@ static void hear(struct sch *s, const char *subject, bus_msg_fn *fn, struct bus_
 
 void sch_on_follow(struct sch *s)
 {
-    follow_bucket(s, BUCKET_TENANTS, on_tenant_value, &s->tenants);
-    follow_bucket(s, BUCKET_UPSTREAMS, on_upstream_value, &s->upstreams);
-    follow_bucket(s, BUCKET_FLOWS, on_flow_value, &s->flows);
-    follow_bucket(s, BUCKET_POOLS, on_pool_value, &s->pool_values);
-    follow_bucket(s, BUCKET_LOCKS, on_lock_value, &s->locks);
+    follow_bucket(s, BUCKET_TENANTS, on_tenant_value, on_tenants_anew, &s->tenants);
+    follow_bucket(s, BUCKET_UPSTREAMS, on_upstream_value, on_upstreams_anew, &s->upstreams);
+    follow_bucket(s, BUCKET_FLOWS, on_flow_value, on_flows_anew, &s->flows);
+    follow_bucket(s, BUCKET_POOLS, on_pool_value, on_pools_anew, &s->pool_values);
+    follow_bucket(s, BUCKET_LOCKS, on_lock_value, on_locks_anew, &s->locks);
     hear(s, SUBJECT_WORKER_STATUS, on_status, &s->status);
     hear(s, SUBJECT_FREED_ALL, on_freed, &s->freed);
     hear(s, SUBJECT_STATE_UPSTREAM, on_upstream_state, &s->upstream_state);
