@@ -201,12 +201,22 @@ static uint32_t attempts_in_a_row(const struct bw_run *run)
     return (s ? s->failures : 0) + 1;
 }
 
+/* Of an unsafe step only what followed its INTENT can have acted.  What failed before was the session that it wanted. */
+static enum call_fate fate_of_step(const struct bw_doing *d)
+{
+    bool begun = d->intent || d->step->effect != EFFECT_UNSAFE;
+    bool doubtful =
+        d->fate == CALL_FAILED || d->fate == CALL_UNANSWERED || d->fate == CALL_SESSION_LOST;
+
+    return doubtful && !begun ? CALL_NOT_SENT : d->fate;
+}
+
 static void failed_attempt(struct bw_run *run)
 {
     struct bw_doing *d        = &run->doing;
     bool can_restart          = run_restart_point(run->flow, &run->fold) != NULL;
-    struct retry_answer again = run_retry(d->step, d->fate, attempts_in_a_row(run), can_restart,
-                                          d->retry_after_ms, id_random64());
+    struct retry_answer again = run_retry(d->step, fate_of_step(d), attempts_in_a_row(run),
+                                          can_restart, d->retry_after_ms, id_random64());
 
     d->retry_after_ms = again.wait_ms;
     switch (again.verdict) {

@@ -79,6 +79,7 @@ struct world {
     unsigned opened, orders;
     uint64_t call_ms;
     bool limited; /* it says 402 */
+    bool broken;  /* it says 500 to who opens a session */
 };
 static struct world world;
 static struct fake_hurt hurting;
@@ -141,6 +142,15 @@ static struct err call_answer(struct bus_op *op, const struct bus_reply *reply)
         a.detail     = "the account is empty";
         if (c->verb == BW_OPEN)
             world.open[c->session] = false;
+    }
+    if (world.broken && c->verb == BW_OPEN) {
+        a.fate                 = CALL_FAILED;
+        a.call_class           = CALL_SERVER;
+        a.status               = 500;
+        a.code                 = "upstream_failed";
+        a.detail               = "no session can be opened";
+        a.remote_id            = NULL;
+        world.open[c->session] = false;
     }
     a.value = c->verb == BW_LIST ? json_new_array() : json_new_object();
     for (unsigned i = 0; c->verb == BW_LIST && i < world.opened; i++) {

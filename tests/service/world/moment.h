@@ -83,7 +83,7 @@ static const char *second(void)
     return run;
 }
 
-static inline unsigned entries(const char *run, enum entry_kind kind)
+static unsigned entries(const char *run, enum entry_kind kind)
 {
     struct arena *arena = arena_new();
     char subject[SUBJECT_SIZE];

@@ -81,11 +81,49 @@ static void a_late_keep_hands_out_nobody_elses_session(void **state)
     follow_hurt_at(&s, FAKE_FROZEN, "kv get", BUCKET_SESSIONS, 1);
 }
 
+/* ---- a session that cannot be opened ------------------------------------------------------------------- */
+
+static void opens_nothing(void)
+{
+    world.broken = true;
+}
+
+static bool drive_broken(void)
+{
+    if (entries(world.run, ENTRY_OPENING) > 3)
+        complain("it is tried for ever");
+    return failures || drive_to_end();
+}
+
+static const char *judge_broken(void)
+{
+    bool said =
+        entries(world.run, ENTRY_OUTCOME) == 3 && entries(world.run, ENTRY_OPENING) == 3;
+
+    return said ? NULL : "a try was not told of";
+}
+
+/* Nothing of the order was begun: as many tries as of what was not sent, each with its OUTCOME. */
+static void an_order_whose_session_cannot_be_opened_fails(void **state)
+{
+    static const struct scenario s = {.name    = "broken",
+                                      .submit  = FLOW(ON_SIM, ORDER),
+                                      .key     = "k",
+                                      .prepare = opens_nothing,
+                                      .drive   = drive_broken,
+                                      .judge   = judge_broken,
+                                      .status  = "failed"};
+
+    (void)state;
+    follow(&s, WELL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_session_is_handed_on_once),
         cmocka_unit_test(a_late_keep_hands_out_nobody_elses_session),
+        cmocka_unit_test(an_order_whose_session_cannot_be_opened_fails),
     };
 
     (void)torture;
