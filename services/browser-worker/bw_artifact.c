@@ -6,7 +6,7 @@
 #include "bw_step.h"
 #include "problem/problem.h"
 
-enum { ROWS_INLINE_MAX = 64 * 1024, ROWS_MAX = 32 << 20 };
+enum { ROWS_INLINE_MAX = 64 * 1024, ROWS_MAX = 32 << 20, AGAIN_MS = 300 };
 
 void bw_artifact_keep(struct bw_run *run, const struct bw_shot *shots, size_t count)
 {
@@ -70,7 +70,40 @@ static const char *make_name(struct bw_run *run, size_t n)
     return arena_printf(d->arena, "%zu-%s", run->fold.artifact_count + n + 1, name);
 }
 
+/* The server is away, or its answer is: what was done need not come to nothing for that. */
+static bool may_be_stored_yet(const struct bus_reply *reply)
+{
+    return reply->err.kind == ERR_RETRY || reply->err.kind == ERR_UNKNOWN;
+}
+
+static struct err store_later(struct bw_run *run, const struct bus_reply *reply,
+                              bus_next_fn *again)
+{
+    log_debug("artifact not stored yet", KV("run", run->job.ticket.run), KV("err", reply->err));
+    return bus_wait(&run->op, AGAIN_MS, again);
+}
+
+/* Past the stretch another may have the run, and the name. */
+static bool in_time(struct bw_run *run)
+{
+    if (bw_run_left_ms(run) > 0)
+        return true;
+    bw_run_drop(run, "past its step's deadline");
+    return false;
+}
+
+static void put_shot(struct bw_run *run);
 static void store_next(struct bw_run *run);
+
+static struct err put_shot_again(struct bus_op *op, const struct bus_reply *reply)
+{
+    struct bw_run *run = SELF(struct bw_run, BW_RUN_MAGIC, op);
+
+    (void)reply;
+    if (in_time(run))
+        put_shot(run);
+    return OK;
+}
 
 static struct err on_stored(struct bus_op *op, const struct bus_reply *reply)
 {
@@ -80,6 +113,8 @@ static struct err on_stored(struct bus_op *op, const struct bus_reply *reply)
     const char *name = d->shots[d->shot_at].name;
     bool rows        = str_ends(name, ".json");
 
+    if (rows && may_be_stored_yet(reply))
+        return store_later(run, reply, put_shot_again);
     if (failed(reply->err)) /* a picture is not worth a run: said, and left out */
         log_warn("artifact not stored", KV("run", run->job.ticket.run), KV("err", reply->err));
     else
@@ -96,6 +131,17 @@ static struct err on_stored(struct bus_op *op, const struct bus_reply *reply)
     return OK;
 }
 
+static void put_shot(struct bw_run *run)
+{
+    struct bw_doing *d = &run->doing;
+    AUTO(mem_free)
+    char *path = mem_printf("%s/%s/%s", run->fold.plan.tenant, run->fold.plan.run,
+                            d->shots[d->shot_at].name);
+
+    (void)bus_object_put(&run->op, BUCKET_ARTIFACTS, path, d->shots[d->shot_at].png,
+                         d->step->id, on_stored);
+}
+
 static void store_next(struct bw_run *run)
 {
     struct bw_doing *d = &run->doing;
@@ -104,12 +150,8 @@ static void store_next(struct bw_run *run)
         run->record.then(run);
         return;
     }
-    const char *name = make_name(run, d->shot_at);
-    AUTO(mem_free)
-    char *path = mem_printf("%s/%s/%s", run->fold.plan.tenant, run->fold.plan.run, name);
-    d->shots[d->shot_at].name = name;
-    (void)bus_object_put(&run->op, BUCKET_ARTIFACTS, path, d->shots[d->shot_at].png,
-                         d->step->id, on_stored);
+    d->shots[d->shot_at].name = make_name(run, d->shot_at);
+    put_shot(run);
 }
 
 void bw_artifact_store(struct bw_run *run, bw_then_fn *then)
@@ -119,11 +161,27 @@ void bw_artifact_store(struct bw_run *run, bw_then_fn *then)
     store_next(run);
 }
 
+/* ---- the run's result ------------------------------------------------------------------------------------------------ */
+
+static void put_result(struct bw_run *run);
+
+static struct err put_result_again(struct bus_op *op, const struct bus_reply *reply)
+{
+    struct bw_run *run = SELF(struct bw_run, BW_RUN_MAGIC, op);
+
+    (void)reply;
+    if (in_time(run))
+        put_result(run);
+    return OK;
+}
+
 static struct err on_result_stored(struct bus_op *op, const struct bus_reply *reply)
 {
     struct bw_run *run = SELF(struct bw_run, BW_RUN_MAGIC, op);
     struct entry *e    = &run->append.entry;
 
+    if (may_be_stored_yet(reply))
+        return store_later(run, reply, put_result_again);
     if (failed(reply->err)) {
         e->end.status = STATUS_FAILED;
         e->end.code   = "response_too_large";
@@ -137,11 +195,18 @@ static struct err on_result_stored(struct bus_op *op, const struct bus_reply *re
     return OK;
 }
 
-void bw_artifact_result(struct bw_run *run, struct bytes text, bw_then_fn *then)
+static void put_result(struct bw_run *run)
 {
     AUTO(mem_free)
     char *path = mem_printf("%s/%s/result.json", run->fold.plan.tenant, run->fold.plan.run);
 
-    run->record.then = then;
-    (void)bus_object_put(&run->op, BUCKET_ARTIFACTS, path, text, "result", on_result_stored);
+    (void)bus_object_put(&run->op, BUCKET_ARTIFACTS, path, run->append.entry.end.result,
+                         "result", on_result_stored);
+}
+
+void bw_artifact_result(struct bw_run *run, struct bytes text, bw_then_fn *then)
+{
+    run->record.then             = then;
+    run->append.entry.end.result = text; /* until it is stored */
+    put_result(run);
 }

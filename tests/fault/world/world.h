@@ -80,6 +80,7 @@ struct world {
     uint64_t call_ms;
     bool limited; /* it says 402 */
     bool broken;  /* it says 500 to who opens a session */
+    const char *page; /* what there is to be retrieved, as JSON; NULL: {} */
 };
 static struct world world;
 static struct fake_hurt hurting;
@@ -153,6 +154,11 @@ static struct err call_answer(struct bus_op *op, const struct bus_reply *reply)
         world.open[c->session] = false;
     }
     a.value = c->verb == BW_LIST ? json_new_array() : json_new_object();
+    if (c->verb == BW_RETRIEVE && world.page) {
+        char why[JSON_WHY_SIZE];
+        json_free(&a.value);
+        must(!failed(json_parse(&a.value, bytes_str(world.page), why, sizeof why)));
+    }
     for (unsigned i = 0; c->verb == BW_LIST && i < world.opened; i++) {
         char id[16];
         snprintf(id, sizeof id, "r%u", i);

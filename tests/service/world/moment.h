@@ -22,7 +22,7 @@ static void follow(const struct scenario *s, struct fake_hurt hurt)
     assert_int_equal(failures, 0);
 }
 
-/* The n-th answer from now on is hurt: it never comes, or comes to a worker that is stopped before it hears it, long enough
+/* The n-th answer from now on is hurt: a refusal for now, one that never comes, or comes to a worker that is stopped before it hears it, long enough
    for others to be given its runs, and short enough for it to go on with them. */
 enum { STOPPED_MS = 30000, HURT_MAX = 25 };
 static unsigned hurt_nth;
@@ -31,7 +31,7 @@ static char hurt_at[200];
 
 static void hurt_now(void)
 {
-    fake_count((struct fake_hurt){.nth = hurt_nth, .how = hurt_how});
+    fake_count((struct fake_hurt){.nth = hurt_nth, .how = hurt_how, .kind = ERR_RETRY});
     fake_settle();
     for (uint64_t end = fake_now() + 1000; !fake_hurt_done() && fake_now() < end;)
         fake_advance(20);

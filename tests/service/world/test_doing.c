@@ -118,14 +118,158 @@ static void an_order_whose_session_cannot_be_opened_fails(void **state)
     follow(&s, WELL);
 }
 
+/* ---- an artifact that cannot be stored now --------------------------------------------------------------- */
+
+enum { LARGE = 300 * 1024 };
+static char *large_rows, *large_body;
+static struct bus_sub *calls;
+
+static char *large(const char *before, const char *after)
+{
+    size_t first = strlen(before), size = first + LARGE + strlen(after) + 1;
+    char *text = mem_zero(size);
+
+    memset(text + first, 'x', LARGE);
+    memcpy(text, before, first);
+    memcpy(text + first + LARGE, after, strlen(after) + 1);
+    return text;
+}
+
+static void on_call(void *self, struct bus_msg **msg)
+{
+    (void)self;
+    bus_answer(world.client, *msg, bytes_str(large_body), NULL, 0);
+}
+
+static void service_up(void)
+{
+    must(!failed(
+        bus_subscribe(world.client, "sluice.call." TENANT ".>", NULL, on_call, NULL, &calls)));
+}
+
+static bool drive_large_result(void)
+{
+    if (world.stage == 0) {
+        (void)ask("submit", playing->submit);
+        while (phase_of(world.run) != RUN_LEASED)
+            must(fake_turn());
+        hurt_now();
+        next_stage();
+    }
+    bool is = run_over(world.run);
+    if (is)
+        bus_unsubscribe(&calls);
+    return is;
+}
+
+static const char *judge_artifact(void)
+{
+    return fake_stored_count("OBJ_" BUCKET_ARTIFACTS, "$O." BUCKET_ARTIFACTS ".M.>") == 1
+               ? NULL
+               : "it is not among the artifacts";
+}
+
+#define LARGE_RESULT \
+    "{\"key\":\"k\",\"flow\":{\"result\":\"${.steps.c.body}\",\"steps\":[{\"id\":\"c\"," \
+    "\"effect\":\"read\",\"call\":{\"subject\":\"svc\",\"body\":{}}}]}}"
+
+static void follow_away(const struct scenario *s)
+{
+    follow_hurt_at(s, FAKE_REFUSED, "publish", BUCKET_ARTIFACTS, 1);
+    follow_hurt_at(s, FAKE_LOST_BEFORE, "publish", BUCKET_ARTIFACTS, 1);
+}
+
+static void a_result_is_stored_when_the_server_is_back(void **state)
+{
+    static const struct scenario s = {.name    = "large result",
+                                      .submit  = LARGE_RESULT,
+                                      .key     = "k",
+                                      .prepare = service_up,
+                                      .drive   = drive_large_result,
+                                      .judge   = judge_artifact,
+                                      .status  = "done"};
+
+    (void)state;
+    follow_away(&s);
+}
+
+static void no_room(void)
+{
+    service_up();
+    fake_limit("OBJ_" BUCKET_ARTIFACTS, 0);
+}
+
+static void a_result_for_which_there_is_no_room_fails_its_run(void **state)
+{
+    static const struct scenario s = {.name    = "no room",
+                                      .submit  = LARGE_RESULT,
+                                      .key     = "k",
+                                      .prepare = no_room,
+                                      .drive   = drive_large_result,
+                                      .status  = "failed"};
+
+    (void)state;
+    hurt_nth = 0;
+    follow(&s, WELL);
+}
+
+static void large_page(void)
+{
+    calls_that_are_seen();
+    world.page = large_rows;
+}
+
+static bool drive_rows(void)
+{
+    if (world.stage == 0 && drive_submit() && world.opened == 1) {
+        hurt_now();
+        next_stage();
+    }
+    return world.stage == 1 && run_over(world.run);
+}
+
+/* As an unsafe step, for that one is not done again. */
+static void rows_are_stored_when_the_server_is_back(void **state)
+{
+    static const struct scenario s = {.name    = "large rows",
+                                      .submit  = FLOW(ON_SIM,
+                                                      OPEN "{\"id\":\"r\",\"effect\":\"unsafe\","
+                                                            "\"retrieve\":{\"cmd\":\"list\"}}"),
+                                      .key     = "k",
+                                      .prepare = large_page,
+                                      .drive   = drive_rows,
+                                      .judge   = judge_artifact,
+                                      .status  = "done"};
+
+    (void)state;
+    follow_away(&s);
+}
+
+static int doing_setup(void **state)
+{
+    large_rows = large("{\"rows\":[\"", "\"]}");
+    large_body = large("{\"text\":\"", "\"}");
+    return world_setup(state);
+}
+
+static int doing_teardown(void **state)
+{
+    mem_free(&large_rows);
+    mem_free(&large_body);
+    return world_teardown(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_session_is_handed_on_once),
         cmocka_unit_test(a_late_keep_hands_out_nobody_elses_session),
         cmocka_unit_test(an_order_whose_session_cannot_be_opened_fails),
+        cmocka_unit_test(a_result_is_stored_when_the_server_is_back),
+        cmocka_unit_test(a_result_for_which_there_is_no_room_fails_its_run),
+        cmocka_unit_test(rows_are_stored_when_the_server_is_back),
     };
 
     (void)torture;
-    return cmocka_run_group_tests_name("doing", tests, world_setup, world_teardown);
+    return cmocka_run_group_tests_name("doing", tests, doing_setup, doing_teardown);
 }
