@@ -398,10 +398,10 @@ void svc_free(struct svc **slot)
     mem_free(&svc);
 }
 
-void svc_metrics(struct svc *svc, const struct svc_metric *table, size_t count,
-                 const void *values, void (*before)(void *self), void *self)
+void svc_metrics(struct svc *svc, const char *prefix, const struct svc_metric *table,
+                 size_t count, const void *values, void (*before)(void *self), void *self)
 {
-    svc_metric_add(svc->metrics, table, count, values, before, self);
+    svc_metric_add(svc->metrics, prefix, table, count, values, before, self);
 }
 
 struct bus *svc_bus(const struct svc *svc)

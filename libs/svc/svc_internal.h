@@ -101,8 +101,9 @@ void svc_micro_metrics(const struct svc_micro *micro, struct buf *to);
 /* svc_metric.c */
 struct svc_metrics *svc_metric_new(void);
 void svc_metric_free(struct svc_metrics **metrics);
-void svc_metric_add(struct svc_metrics *metrics, const struct svc_metric *table, size_t count,
-                    const void *values, void (*before)(void *self), void *self);
+void svc_metric_add(struct svc_metrics *metrics, const char *prefix,
+                    const struct svc_metric *table, size_t count, const void *values,
+                    void (*before)(void *self), void *self);
 void svc_metric_render(struct svc *svc, struct buf *to);
 
 /* svc_leader.c */

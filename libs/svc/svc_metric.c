@@ -11,6 +11,7 @@
 
 /* One table that a service handed in. */
 struct table {
+    const char *prefix;
     const struct svc_metric *rows;
     size_t count;
     const char *values;
@@ -38,22 +39,29 @@ void svc_metric_free(struct svc_metrics **slot)
     mem_free(&m);
 }
 
-void svc_metric_add(struct svc_metrics *m, const struct svc_metric *table, size_t count,
-                    const void *values, void (*before)(void *self), void *self)
+void svc_metric_add(struct svc_metrics *m, const char *prefix, const struct svc_metric *table,
+                    size_t count, const void *values, void (*before)(void *self), void *self)
 {
     m->tables             = mem_grow(m->tables, m->count + 1, sizeof(*m->tables));
-    m->tables[m->count++] = (struct table){table, count, values, before, self};
+    m->tables[m->count++] = (struct table){prefix, table, count, values, before, self};
 }
 
 /* Prometheus wants counters to end in _total; the names in our tables are those of C fields. */
+static void write_row(struct buf *to, const char *prefix, const char *name,
+                      enum svc_metric_type type, const char *help, uint64_t value)
+{
+    const char *total = type == METRIC_COUNTER ? "_total" : "";
+    const char *word  = type == METRIC_COUNTER ? "counter" : "gauge";
+
+    buf_printf(to, "# HELP sluice_%s%s%s %s\n", prefix, name, total, help);
+    buf_printf(to, "# TYPE sluice_%s%s%s %s\n", prefix, name, total, word);
+    buf_printf(to, "sluice_%s%s%s %" PRIu64 "\n", prefix, name, total, value);
+}
+
 static void write_metric(struct buf *to, const char *name, enum svc_metric_type type,
                          const char *help, uint64_t value)
 {
-    const char *total = type == METRIC_COUNTER ? "_total" : "";
-
-    buf_printf(to, "# HELP sluice_%s%s %s\n# TYPE sluice_%s%s %s\nsluice_%s%s %" PRIu64 "\n",
-               name, total, help, name, total, type == METRIC_COUNTER ? "counter" : "gauge",
-               name, total, value);
+    write_row(to, "", name, type, help, value);
 }
 
 /* Each of these files of the kernel is one short line. */
@@ -142,7 +150,7 @@ void svc_metric_render(struct svc *svc, struct buf *to)
             uint64_t value;
 
             memcpy(&value, t->values + t->rows[k].offset, sizeof(value));
-            write_metric(to, t->rows[k].name, t->rows[k].type, t->rows[k].help, value);
+            write_row(to, t->prefix, t->rows[k].name, t->rows[k].type, t->rows[k].help, value);
         }
     }
 }

@@ -18,12 +18,7 @@ enum {
     UNHEARD_MS = 1000, /* after a reconnect, until a beat is confirmed and pulling goes on */
 };
 
-static const struct svc_metric METRICS[] = {
-#define X(type, name, help) \
-    {"worker_" #name, METRIC_##type, help, offsetof(struct bw_metrics, name)},
-    BW_METRICS(X)
-#undef X
-};
+METRIC_REGISTER(show_metrics, "worker_", bw_metrics, BW_METRICS)
 
 /* ---- what we say of ourselves ------------------------------------------------------------------------- */
 
@@ -144,6 +139,12 @@ static void beat_all(struct bw *bw, uint64_t now)
     bw_run_beat(LIST_OWNER(it, struct bw_run, link), now);
 }
 
+static void end_overdue(struct bw *bw)
+{
+    LIST_EACH_SAFE(&bw->all, it)
+    bw_run_overdue(LIST_OWNER(it, struct bw_run, link));
+}
+
 uint64_t bw_tick(void *self, uint64_t now)
 {
     struct bw *bw = self;
@@ -158,6 +159,7 @@ uint64_t bw_tick(void *self, uint64_t now)
         bw_room(bw);
     }
     if (bw->status_dirty || now >= bw->status_at) {
+        end_overdue(bw);
         send_status(bw);
         bw->status_dirty = false;
         bw->status_at    = now + STATUS_MS;
@@ -232,12 +234,10 @@ struct bw *bw_new(struct svc *svc, const struct bw_config *config)
     bw->reaper    = bw_reap_new(bw);
     bus_op_start(bw->bus, &bw->info, INFO_MAGIC, "lease-time", 0, info_end);
     bus_on_state(bw->bus, on_state, bw);
-    svc_metrics(svc, METRICS, sizeof METRICS / sizeof *METRICS, &bw->metrics, before_metrics,
-                bw);
+    show_metrics(svc, &bw->metrics, before_metrics, bw);
     return bw;
 }
 
-/* NATS answers and the streams stand: listen, then pull. */
 void bw_ready(void *self)
 {
     struct bw *bw                 = self;

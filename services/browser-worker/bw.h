@@ -81,7 +81,7 @@ struct bw *bw_new(struct svc *svc, const struct bw_config *config);
 void bw_stop(struct bw *bw);
 void bw_free(struct bw **bw);
 uint64_t bw_tick(void *self, uint64_t now);
-void bw_ready(void *self);
+void bw_ready(void *self); /* NATS answers and the streams stand: listens, then pulls */
 void bw_drain_begin(void *self);
 bool bw_drained(void *self);
 

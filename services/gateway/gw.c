@@ -3,12 +3,7 @@
 #include "base/mem.h"
 #include "gw_book.h"
 
-static const struct svc_metric METRICS[] = {
-#define X(type, name, help) \
-    {"gateway_" #name, METRIC_##type, help, offsetof(struct gw_metrics, name)},
-    GW_METRICS(X)
-#undef X
-};
+METRIC_REGISTER(show_metrics, "gateway_", gw_metrics, GW_METRICS)
 
 struct gw *gw_new(struct svc *svc, const struct gw_config *config)
 {
@@ -19,7 +14,7 @@ struct gw *gw_new(struct svc *svc, const struct gw_config *config)
     gw->config = config;
     gw->book   = gw_book_new(gw);
     svc_health(svc, "configuration", "is being read");
-    svc_metrics(svc, METRICS, sizeof METRICS / sizeof *METRICS, &gw->metrics, NULL, NULL);
+    show_metrics(svc, &gw->metrics, NULL, NULL);
     return gw;
 }
 

@@ -12,7 +12,7 @@
 
 enum { STATE_MS = 1000, WAITING_MAX = 100000, SOON_MS = 50 };
 
-METRIC_REGISTER(show_metrics, lim_metrics, LIM_METRICS)
+METRIC_REGISTER(show_metrics, "", lim_metrics, LIM_METRICS)
 
 /* ---- small questions --------------------------------------------------------------- */
 

@@ -9,9 +9,7 @@
 #include "base/str.h"
 #include "wire/subject.h"
 
-#define ROW(kind, field, text) {#field, kind, text, offsetof(struct sch_metrics, field)},
-static const struct svc_metric METRICS[] = {SCH_METRICS(ROW)};
-#undef ROW
+METRIC_REGISTER(show_metrics, "", sch_metrics, SCH_METRICS)
 
 /* ---- small questions ------------------------------------------------------------------------------ */
 
@@ -168,7 +166,7 @@ struct sch *sch_new(struct svc *svc, const struct sch_config *config)
     sch_pool_init(&s->pools, &config->lanes, (uint32_t)config->prefetch);
     sch_slot_init(&s->jobs);
     s->index = sch_index_new(&s->pools, &s->jobs, s->book, ack, s);
-    svc_metrics(svc, METRICS, sizeof(METRICS) / sizeof(METRICS[0]), &s->metrics, gauges, s);
+    show_metrics(svc, &s->metrics, gauges, s);
     svc_on_ready(svc, ready, s);
     svc_on_drain(svc, drain_begin, drained, s);
     return s;

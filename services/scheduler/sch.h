@@ -45,28 +45,25 @@ enum sch_role {
 };
 
 #define SCH_METRICS(X) \
-    X(METRIC_COUNTER, scheduler_tickets, "tickets received") \
-    X(METRIC_COUNTER, scheduler_tickets_stale, \
-      "tickets of runs that were over, or of earlier wakes") \
-    X(METRIC_COUNTER, scheduler_tickets_dead, "tickets that could not be read") \
-    X(METRIC_COUNTER, scheduler_admitted, "jobs published") \
-    X(METRIC_COUNTER, scheduler_admitted_closing, "of these into the closing slot") \
-    X(METRIC_COUNTER, scheduler_slot_conflicts, \
-      "publishes refused because another held the slot") \
-    X(METRIC_COUNTER, scheduler_unanswered, "publishes without an answer, repeated") \
-    X(METRIC_COUNTER, scheduler_freed, "slots freed by a worker's word") \
-    X(METRIC_COUNTER, scheduler_slots_repaired, "slots found free or taken by a look at JOBS") \
-    X(METRIC_COUNTER, scheduler_ended_unrun, \
-      "runs ended before they started: cancelled or expired") \
-    X(METRIC_COUNTER, scheduler_reconciled, "tickets published for runs that had no message") \
-    X(METRIC_COUNTER, scheduler_terms, "times it took over or began anew") \
-    X(METRIC_GAUGE, scheduler_leads, "1: this one decides") \
-    X(METRIC_GAUGE, scheduler_runs_waiting, "due runs without a slot") \
-    X(METRIC_GAUGE, scheduler_runs_dormant, "runs not yet due") \
-    X(METRIC_GAUGE, scheduler_jobs, "jobs in flight") \
-    X(METRIC_GAUGE, scheduler_slots, "slots of live workers") \
-    X(METRIC_GAUGE, scheduler_tenants, "tenants seen") \
-    X(METRIC_GAUGE, scheduler_runs_followed, "runs in the journal whose story is not over")
+    X(COUNTER, scheduler_tickets, "tickets received") \
+    X(COUNTER, scheduler_tickets_stale, "tickets of runs that were over, or of earlier wakes") \
+    X(COUNTER, scheduler_tickets_dead, "tickets that could not be read") \
+    X(COUNTER, scheduler_admitted, "jobs published") \
+    X(COUNTER, scheduler_admitted_closing, "of these into the closing slot") \
+    X(COUNTER, scheduler_slot_conflicts, "publishes refused because another held the slot") \
+    X(COUNTER, scheduler_unanswered, "publishes without an answer, repeated") \
+    X(COUNTER, scheduler_freed, "slots freed by a worker's word") \
+    X(COUNTER, scheduler_slots_repaired, "slots found free or taken by a look at JOBS") \
+    X(COUNTER, scheduler_ended_unrun, "runs ended before they started: cancelled or expired") \
+    X(COUNTER, scheduler_reconciled, "tickets published for runs that had no message") \
+    X(COUNTER, scheduler_terms, "times it took over or began anew") \
+    X(GAUGE, scheduler_leads, "1: this one decides") \
+    X(GAUGE, scheduler_runs_waiting, "due runs without a slot") \
+    X(GAUGE, scheduler_runs_dormant, "runs not yet due") \
+    X(GAUGE, scheduler_jobs, "jobs in flight") \
+    X(GAUGE, scheduler_slots, "slots of live workers") \
+    X(GAUGE, scheduler_tenants, "tenants seen") \
+    X(GAUGE, scheduler_runs_followed, "runs in the journal whose story is not over")
 
 METRIC_STRUCT(sch_metrics, SCH_METRICS)
 

@@ -7,10 +7,10 @@
 /* ---- the service under test: this program again, when SVC_RIG_ROLE says so -------------------------- */
 
 #define DEMO_METRICS(X) \
-    X(COUNTER, demo_pings, "pings heard") \
-    X(GAUGE, demo_held, "requests held")
+    X(COUNTER, pings, "pings heard") \
+    X(GAUGE, held, "requests held")
 METRIC_STRUCT(demo_metrics, DEMO_METRICS)
-METRIC_REGISTER(show_metrics, demo_metrics, DEMO_METRICS)
+METRIC_REGISTER(show_metrics, "demo_", demo_metrics, DEMO_METRICS)
 
 struct demo_config {
     const char *word;
@@ -57,7 +57,7 @@ static void on_ping(void *self, struct bus_msg **msg)
     struct demo *d = self;
     uint64_t since = clk_mono_us();
 
-    d->metrics.demo_pings++;
+    d->metrics.pings++;
     bus_answer(svc_bus(d->svc), *msg, bytes_str("pong"), NULL, 0);
     svc_answered(d->svc, "ping", since, !bytes_equal((*msg)->body, bytes_str("bad")));
 }
@@ -115,7 +115,7 @@ static uint64_t demo_tick(void *self, uint64_t now)
 {
     struct demo *d = self;
 
-    d->metrics.demo_held = d->held != NULL;
+    d->metrics.held = d->held != NULL;
     if (d->promised && now >= d->promised && !d->told_tick) {
         d->told_tick = true;
         say(now < d->promised + 100 ? "tick came in time" : "tick came late");
