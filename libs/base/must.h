@@ -12,7 +12,7 @@
 void must_fail(const char *what, const char *file, int line);
 
 /* One line on stderr, exit with `status` (1: cannot run, 2: configuration).  Only in main,
-   config, svc_init. */
+   config, svc_new. */
 void die(int status, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
 
 #endif

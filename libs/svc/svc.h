@@ -1,12 +1,12 @@
 /*
  * svc - the life of a process: configuration, log, loop, signals, bus, streams, health, metrics, drain.
  *
- *     svc_init(&svc, &about, argc, argv);     or one line and exit 2 / 1
+ *     struct svc *svc = svc_new(&about, argc, argv);     or one line and exit 2 / 1
  *     … make yourself, subscribe …
- *     svc_tick(&svc, tick, self);              what I do by myself
- *     int status = svc_run(&svc);              until drained
+ *     svc_tick(svc, tick, self);                         what I do by myself
+ *     int status = svc_run(svc);                         until drained
  *     … free yourself …
- *     svc_deinit(&svc);
+ *     svc_free(&svc);
  *
  * First SIGTERM/SIGINT drains (at most SLUICE_DRAIN), a second ends at once.
  */
@@ -19,6 +19,8 @@
 #include "base/config.h"
 #include "base/err.h"
 #include "bus/bus.h"
+
+struct problem;
 
 /* Surface 12, "all".  Streams that exist keep what an operator changed: replicas and retention are only ever widened to
    these, and only with SLUICE_STREAMS=self. */
@@ -114,6 +116,10 @@ struct svc_endpoint {
 void svc_endpoints(struct svc *svc, const struct svc_endpoint *endpoints);
 /* Tells the statistics that a request was answered.  since_us: clk_mono_us() when it came. */
 void svc_answered(struct svc *svc, const char *endpoint, uint64_t since_us, bool ok);
+/* Answers a request with a problem: its headers (docs/errors.md), and the body, which is the problem in the form that was
+   asked in; bytes_of(NULL, 0): problem+json.  Told to the statistics. */
+void svc_refuse(struct svc *svc, const struct bus_msg *request, const char *endpoint,
+                uint64_t since_us, const struct problem *why, struct bytes body);
 
 /* Health line: a part that says why it is not ready; NULL why: it is. */
 void svc_health(struct svc *svc, const char *part, const char *why);

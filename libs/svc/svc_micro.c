@@ -4,12 +4,14 @@
 #include "base/clk.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "problem/problem.h"
 #include "svc/svc_internal.h"
 
 enum {
     MICRO_MAGIC = 0x534d4931,
     ROUTES_MAX  = 64,
     ANSWER_MAX  = 256 << 10,
+    PROBLEM_MAX = 16 << 10,
 };
 
 enum verb { VERB_PING, VERB_INFO, VERB_STATS };
@@ -231,6 +233,22 @@ void svc_answered(struct svc *svc, const char *endpoint, uint64_t since_us, bool
     e->requests++;
     e->errors += !ok;
     e->us += now > since_us ? now - since_us : 0;
+}
+
+void svc_refuse(struct svc *svc, const struct bus_msg *request, const char *endpoint,
+                uint64_t since_us, const struct problem *why, struct bytes body)
+{
+    char status[16];
+    struct buf json;
+
+    buf_init(&json, PROBLEM_MAX);
+    problem_json(why, NULL, &json);
+    str_format(status, sizeof status, "%d", problem_status(why->code));
+    const struct bus_header headers[] = {{"Nats-Service-Error", problem_title(why->code)},
+                                         {"Nats-Service-Error-Code", status}};
+    bus_answer(svc->bus, request, body.at ? body : buf_bytes(&json), headers, 2);
+    buf_deinit(&json);
+    svc_answered(svc, endpoint, since_us, false);
 }
 
 static void write_head_of(struct buf *to, const char *name, const char *help)

@@ -11,6 +11,8 @@
 #include "wire/wire_json.h"
 #include "wire/wire_text.h"
 
+enum { ANSWER_MAX = 8 << 20, PROBLEM_MAX = 16 << 10 };
+
 static struct err reject(struct problem *why, enum problem_code code, const char *pointer,
                          const char *detail)
 {
@@ -171,53 +173,50 @@ void gw_request_unavailable(struct problem *why, const char *detail)
 
 /* ---- answering --------------------------------------------------------------------------------------------- */
 
-static void finish(struct gw_request *r, bool ok)
+static void finish(struct gw_request *r)
 {
-    svc_answered(r->gw->svc, r->endpoint, r->since_us, ok);
     json_free(&r->body);
     bus_msg_free(&r->msg);
 }
 
 /* In kind: who asked in protobuf is answered so. */
-static void send(struct gw_request *r, const char *message, struct bytes json,
-                 const struct bus_header *headers, size_t count)
+static struct bytes in_kind(const struct gw_request *r, const char *message, struct bytes json,
+                            struct buf *protobuf)
 {
     char why[JSON_WHY_SIZE];
-    struct buf out;
 
-    buf_init(&out, 8 << 20);
-    if (r->protobuf && !failed(wire_protobuf_of(message, json, &out, why, sizeof why)))
-        bus_answer(r->gw->bus, r->msg, buf_bytes(&out), headers, count);
-    else
-        bus_answer(r->gw->bus, r->msg, json, headers, count);
-    buf_deinit(&out);
+    if (!r->protobuf || failed(wire_protobuf_of(message, json, protobuf, why, sizeof why)))
+        return json;
+    return buf_bytes(protobuf);
 }
 
 void gw_request_answer(struct gw_request *r, struct json *answer, const char *message)
 {
-    struct buf text;
+    struct buf text, protobuf;
 
-    buf_init(&text, 8 << 20);
+    buf_init(&text, ANSWER_MAX);
+    buf_init(&protobuf, ANSWER_MAX);
     json_print(answer, &text);
-    send(r, message, buf_bytes(&text), NULL, 0);
+    bus_answer(r->gw->bus, r->msg, in_kind(r, message, buf_bytes(&text), &protobuf), NULL, 0);
+    svc_answered(r->gw->svc, r->endpoint, r->since_us, true);
+    buf_deinit(&protobuf);
     buf_deinit(&text);
     json_free(&answer);
-    finish(r, true);
+    finish(r);
 }
 
 void gw_request_problem(struct gw_request *r, const struct problem *why)
 {
     const char *trace = bus_msg_header(r->msg, "traceparent");
-    char status[16];
-    struct buf text;
+    struct buf text, protobuf;
 
-    str_format(status, sizeof status, "%d", problem_status(why->code));
-    const struct bus_header headers[] = {{"Nats-Service-Error", problem_title(why->code)},
-                                         {"Nats-Service-Error-Code", status}};
     r->gw->metrics.problems++;
-    buf_init(&text, 16 * 1024);
+    buf_init(&text, PROBLEM_MAX);
+    buf_init(&protobuf, PROBLEM_MAX);
     problem_json(why, run_trace_valid(trace) ? trace : NULL, &text);
-    send(r, "Problem", buf_bytes(&text), headers, 2);
+    svc_refuse(r->gw->svc, r->msg, r->endpoint, r->since_us, why,
+               in_kind(r, "Problem", buf_bytes(&text), &protobuf));
+    buf_deinit(&protobuf);
     buf_deinit(&text);
-    finish(r, false);
+    finish(r);
 }

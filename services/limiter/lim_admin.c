@@ -49,7 +49,7 @@ static void answer(struct lim_admin *a, struct err e)
         return;
     }
     if (!lim_decides(lim)) { /* deposed meanwhile: the asker hears nothing, and asks again */
-        lim_do_drop(lim, &a->call);
+        lim_do_drop(&a->call);
         return;
     }
     if (a->written)
@@ -67,7 +67,7 @@ static void on_end(struct bus_op *op, struct err e)
     if (a->lim && !bus_freeing(a->lim->bus))
         answer(a, e);
     else if (a->call)
-        lim_do_drop(a->lim, &a->call);
+        lim_do_drop(&a->call);
     list_remove(&a->link);
     json_free(&a->patch);
     mem_free(&a);
@@ -242,7 +242,7 @@ void lim_admin_drop_all(struct lim *lim)
     for (struct list *it = NULL; (it = list_shift(&lim->admins)) != NULL;) {
         struct lim_admin *a = LIST_OWNER(it, struct lim_admin, link);
 
-        lim_do_drop(lim, &a->call);
+        lim_do_drop(&a->call);
         a->lim = NULL;
         if (bus_op_living(&a->op))
             (void)bus_op_done(&a->op);

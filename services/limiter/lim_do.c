@@ -27,12 +27,10 @@ struct lim_call {
     char name[PERMIT_NAME_SIZE];
 };
 
-struct lim_call *lim_do_call(struct lim *lim, struct bus_msg **msg, const char *endpoint,
-                             bool json)
+struct lim_call *lim_do_call(struct bus_msg **msg, const char *endpoint, bool json)
 {
     struct lim_call *call = mem_new(struct lim_call);
 
-    (void)lim;
     call->magic    = CALL_MAGIC;
     call->endpoint = endpoint;
     call->since_us = clk_mono_us();
@@ -41,11 +39,10 @@ struct lim_call *lim_do_call(struct lim *lim, struct bus_msg **msg, const char *
     return call;
 }
 
-void lim_do_drop(struct lim *lim, struct lim_call **slot)
+void lim_do_drop(struct lim_call **slot)
 {
     struct lim_call *call = take(slot);
 
-    (void)lim;
     if (!call)
         return;
     list_remove(&call->link);
@@ -55,33 +52,12 @@ void lim_do_drop(struct lim *lim, struct lim_call **slot)
 
 /* ---- answers ----------------------------------------------------------------------- */
 
-static void finish(struct lim *lim, struct lim_call **slot, bool ok)
-{
-    svc_answered(lim->svc, (*slot)->endpoint, (*slot)->since_us, ok);
-    lim_do_drop(lim, slot);
-}
-
-void lim_do_answer(struct lim *lim, struct lim_call **slot, struct bytes body)
-{
-    bus_answer(lim->bus, (*slot)->msg, body, NULL, 0);
-    finish(lim, slot, true);
-}
-
 void lim_do_problem(struct lim *lim, struct lim_call **slot, const struct problem *why)
 {
-    char status[16];
-    struct buf body;
+    const struct lim_call *call = *slot;
 
-    str_format(status, sizeof(status), "%d", problem_status(why->code));
-
-    const struct bus_header headers[] = {{"Nats-Service-Error", problem_title(why->code)},
-                                         {"Nats-Service-Error-Code", status}};
-
-    buf_init(&body, ANSWER_MAX);
-    problem_json(why, NULL, &body);
-    bus_answer(lim->bus, (*slot)->msg, buf_bytes(&body), headers, 2);
-    buf_deinit(&body);
-    finish(lim, slot, false);
+    svc_refuse(lim->svc, call->msg, call->endpoint, call->since_us, why, bytes_of(NULL, 0));
+    lim_do_drop(slot);
 }
 
 static void answer_now(struct lim *lim, struct lim_call **slot)
@@ -103,7 +79,9 @@ static void answer_now(struct lim *lim, struct lim_call **slot)
             lim_body_upstream(&state, &body);
         break;
     }
-    lim_do_answer(lim, slot, buf_bytes(&body));
+    bus_answer(lim->bus, call->msg, buf_bytes(&body), NULL, 0);
+    svc_answered(lim->svc, call->endpoint, call->since_us, true);
+    lim_do_drop(slot);
     buf_deinit(&body);
 }
 
@@ -153,7 +131,7 @@ void lim_do_forget(struct lim *lim)
     while (!list_empty(&lim->answers)) {
         struct lim_call *call = LIST_OWNER(lim->answers.next, struct lim_call, link);
 
-        lim_do_drop(lim, &call);
+        lim_do_drop(&call);
     }
 }
 
@@ -187,7 +165,8 @@ static void on_drop(void *self, void *tag)
 {
     struct lim_call *call = SELF(struct lim_call, CALL_MAGIC, tag);
 
-    lim_do_drop(SELF(struct lim, LIM_MAGIC, self), &call);
+    (void)self;
+    lim_do_drop(&call);
 }
 
 static void on_changed(void *self, const char *name, bool incident)

@@ -17,15 +17,13 @@ struct bus_msg;
 struct lim_call;
 
 /* Takes the message over; json: to be answered so. */
-struct lim_call *lim_do_call(struct lim *lim, struct bus_msg **msg, const char *endpoint,
-                             bool json);
-void lim_do_drop(struct lim *lim, struct lim_call **call); /* no answer: another gives it */
+struct lim_call *lim_do_call(struct bus_msg **msg, const char *endpoint, bool json);
+void lim_do_drop(struct lim_call **call); /* no answer: another gives it */
 
 /* The callbacks of the gate. */
 extern const struct lim_gate_out lim_do_out;
 
 void lim_do_problem(struct lim *lim, struct lim_call **call, const struct problem *why);
-void lim_do_answer(struct lim *lim, struct lim_call **call, struct bytes body);
 /* When all records so far are stored: "it was returned", or an upstream as it stands. */
 void lim_do_returned(struct lim *lim, struct lim_call **call, const char *id);
 void lim_do_upstream(struct lim *lim, struct lim_call **call, const char *name);

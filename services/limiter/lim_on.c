@@ -71,7 +71,7 @@ static void decide(struct lim *lim, struct bus_msg **msg)
         return;
     }
     if ((*msg)->reply[0])
-        call = lim_do_call(lim, msg, ENDPOINT_PERMIT, body.json);
+        call = lim_do_call(msg, ENDPOINT_PERMIT, body.json);
     if (failed(e))
         lim_do_problem(lim, &call, &why);
     else if (body.request.what == PERMIT_REPORT)
@@ -180,7 +180,7 @@ static void on_admin_upstream(void *self, struct bus_msg **msg)
         return;
 
     struct bytes body     = (*msg)->body; /* lives as long as the call */
-    struct lim_call *call = lim_do_call(lim, msg, ENDPOINT_ADMIN, true);
+    struct lim_call *call = lim_do_call(msg, ENDPOINT_ADMIN, true);
 
     if (!named) {
         problem_set(&why, PROBLEM_INVALID_REQUEST, "",

@@ -24,22 +24,10 @@ enum {
 
 /* ---- answers ------------------------------------------------------------------------------------------------- */
 
-static void answer_problem(struct sch *s, const struct bus_msg *request, const char *endpoint,
-                           uint64_t since_us, const struct problem *why)
+static void refuse(struct sch *s, const struct bus_msg *request, const char *endpoint,
+                   uint64_t since_us, const struct problem *why)
 {
-    char status[12];
-    const struct bus_header headers[] = {
-        {"Nats-Service-Error", problem_title(why->code)},
-        {"Nats-Service-Error-Code", status},
-    };
-    struct buf body;
-
-    str_format(status, sizeof(status), "%d", problem_status(why->code));
-    buf_init(&body, VALUE_MAX);
-    problem_json(why, NULL, &body);
-    bus_answer(s->bus, request, buf_bytes(&body), headers, 2);
-    svc_answered(s->svc, endpoint, since_us, false);
-    buf_deinit(&body);
+    svc_refuse(s->svc, request, endpoint, since_us, why, bytes_of(NULL, 0));
 }
 
 static void answer(struct sch *s, const struct bus_msg *request, const char *endpoint,
@@ -66,7 +54,7 @@ void sch_admin_on_load(void *self, struct bus_msg **msg)
         problem_set(&why, PROBLEM_NOT_FOUND, "",
                     "pool %s is not known: no worker announced it and no run waits for it",
                     name);
-        answer_problem(s, *msg, "load", since_us, &why);
+        refuse(s, *msg, "load", since_us, &why);
         return;
     }
     sch_load_count(s->index, sch_now(s),
@@ -160,7 +148,7 @@ static void write_done(struct bus_op *op, struct err e)
                         "then repeat");
             w->why.retry_after_ms = 1000;
         }
-        answer_problem(s, w->request, "tenant", w->since_us, &w->why);
+        refuse(s, w->request, "tenant", w->since_us, &w->why);
     } else if (s) {
         answer_tenant(s, w->request, w->since_us, w->tenant);
     }
@@ -272,7 +260,7 @@ void sch_admin_on_tenant(void *self, struct bus_msg **msg)
         problem_set(
             &why, PROBLEM_INVALID_REQUEST, "",
             "the last part of the subject is no name of a tenant ([A-Za-z0-9_-], at most 64)");
-        answer_problem(s, *msg, "tenant", since_us, &why);
+        refuse(s, *msg, "tenant", since_us, &why);
         return;
     }
     if (!sch_mine(s, tenant))
@@ -283,7 +271,7 @@ void sch_admin_on_tenant(void *self, struct bus_msg **msg)
             problem_set(&why, PROBLEM_NOT_FOUND, "",
                         "tenant %s is not known: sluice tenant set %s --tier free", tenant,
                         tenant);
-            answer_problem(s, *msg, "tenant", since_us, &why);
+            refuse(s, *msg, "tenant", since_us, &why);
             return;
         }
         answer_tenant(s, *msg, since_us, tenant);
@@ -293,7 +281,7 @@ void sch_admin_on_tenant(void *self, struct bus_msg **msg)
     if ((*msg)->body.len > PATCH_MAX) {
         problem_set(&why, PROBLEM_TOO_LARGE, "", "a tenant is described in at most %d bytes",
                     PATCH_MAX);
-        answer_problem(s, *msg, "tenant", since_us, &why);
+        refuse(s, *msg, "tenant", since_us, &why);
         return;
     }
 
@@ -302,7 +290,7 @@ void sch_admin_on_tenant(void *self, struct bus_msg **msg)
     if (failed(e) || json_type(patch) != JSON_OBJECT) {
         problem_set(&why, PROBLEM_INVALID_REQUEST, "", "%s",
                     failed(e) ? detail : "must be an object such as {\"cap\":30}");
-        answer_problem(s, *msg, "tenant", since_us, &why);
+        refuse(s, *msg, "tenant", since_us, &why);
         json_free(&patch);
         return;
     }

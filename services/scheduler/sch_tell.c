@@ -79,7 +79,7 @@ static void depth(struct sch *s, uint64_t now)
 
 /* ---- load ---------------------------------------------------------------------------------------------------- */
 
-static void load_of(const struct sch *s, const struct sch_pool *pool, struct buf *to)
+static void load_of(const struct sch_pool *pool, struct buf *to)
 {
     const struct sch_load *l = &pool->load;
     uint64_t in_flight       = sch_pool_in_flight(pool);
@@ -102,7 +102,6 @@ static void load_of(const struct sch *s, const struct sch_pool *pool, struct buf
             lane > 0 ? "," : "", lane_word((enum lane)lane), l->waiting[lane],
             l->oldest_ms[lane], sch_pool_lane_in_flight(pool, (enum lane)lane));
     buf_printf(to, "},\"paused\":%s}", pool->paused ? "true" : "false");
-    (void)s;
 }
 
 void sch_tell_load(const struct sch *s, const char *name, struct buf *to)
@@ -111,14 +110,14 @@ void sch_tell_load(const struct sch *s, const char *name, struct buf *to)
     void *value     = NULL;
 
     if (name) {
-        load_of(s, sch_pool_find(&s->pools, name), to);
+        load_of(sch_pool_find(&s->pools, name), to);
         return;
     }
     buf_str(to, "{\"pools\":{");
     for (size_t it = 0, n = 0; n < LISTED_MAX && map_next(s->pools.pools, &it, &key, &value);
          n++) {
         buf_printf(to, "%s\"%s\":", n > 0 ? "," : "", key);
-        load_of(s, value, to);
+        load_of(value, to);
     }
     buf_str(to, "}}");
 }
@@ -134,7 +133,7 @@ static void load(struct sch *s, uint64_t now)
     buf_init(&to, LOAD_MAX);
     for (size_t it = 0; map_next(s->pools.pools, &it, &key, &value);) {
         buf_clear(&to);
-        load_of(s, value, &to);
+        load_of(value, &to);
 
         const struct bus_out out = {.subject = subject_state_load(subject, key),
                                     .body    = buf_bytes(&to)};
