@@ -110,17 +110,24 @@ const char *subject_result(char at[SUBJECT_SIZE], const char *tenant, const char
     return at;
 }
 
-const char *subject_result_run(char at[SUBJECT_SIZE], const char *tenant, const char *run)
-{
-    NAMES(tenant, run);
-    BUILD(at, "sluice.result.%s.*.*.%s", tenant, run);
-    return at;
-}
-
 const char *subject_dead_run(char at[SUBJECT_SIZE], const char *tenant, const char *run)
 {
     NAMES(tenant, run);
     BUILD(at, "sluice.dead.%s.run-%s", tenant, run);
+    return at;
+}
+
+const char *subject_dead_ticket(char at[SUBJECT_SIZE], const char *tenant, uint64_t seq)
+{
+    NAMES(tenant);
+    BUILD(at, "sluice.dead.%s.ticket-%llu", tenant, (unsigned long long)seq);
+    return at;
+}
+
+const char *subject_dead_job(char at[SUBJECT_SIZE], const char *tenant, uint64_t seq)
+{
+    NAMES(tenant);
+    BUILD(at, "sluice.dead.%s.job-%llu", tenant, (unsigned long long)seq);
     return at;
 }
 

@@ -43,7 +43,7 @@
 #define SUBJECT_PENDING_ALL "sluice.pending.>"
 #define SUBJECT_JOBS_ALL "sluice.jobs.*.*.*"
 #define SUBJECT_RESULT_ALL "sluice.result.*.*.*.*"
-#define SUBJECT_DEAD_ALL "sluice.dead.*.*" /* <tenant>.run-<id> */
+#define SUBJECT_DEAD_ALL "sluice.dead.*.*" /* <tenant>.run-<id>, ticket-<seq>, job-<seq> */
 #define SUBJECT_GRANTS_ALL "sluice.grants.*"
 #define SUBJECT_ALERT_ALL "sluice.alert.*.*"
 
@@ -76,9 +76,10 @@ const char *subject_freed(char at[SUBJECT_SIZE], const char *tenant, unsigned sl
                           uint64_t job);
 const char *subject_result(char at[SUBJECT_SIZE], const char *tenant, const char *flow,
                            const char *status, const char *run);
-const char *subject_result_run(char at[SUBJECT_SIZE], const char *tenant,
-                               const char *run); /* sluice.result.<t>.*.*.<run> */
 const char *subject_dead_run(char at[SUBJECT_SIZE], const char *tenant, const char *run);
+/* What cannot be read, by its sequence in its stream. */
+const char *subject_dead_ticket(char at[SUBJECT_SIZE], const char *tenant, uint64_t seq);
+const char *subject_dead_job(char at[SUBJECT_SIZE], const char *tenant, uint64_t seq);
 const char *subject_grants(char at[SUBJECT_SIZE], unsigned shard);
 const char *subject_permit(char at[SUBJECT_SIZE], const char *upstream);
 const char *subject_holds(char at[SUBJECT_SIZE],

@@ -129,11 +129,6 @@ bool entry_by_holder(enum entry_kind kind)
     return kind >= ENTRY_LEASED && kind <= ENTRY_END;
 }
 
-bool entry_is_mail(enum entry_kind kind)
-{
-    return kind >= ENTRY_COMMAND && kind <= ENTRY_CHILD_DONE;
-}
-
 /* ---- which part an entry has --------------------------------------------------------------- */
 
 enum part {

@@ -167,7 +167,6 @@ MUST_USE struct err wire_read_entry(struct entry *ret, struct bytes body, struct
 MUST_USE struct err wire_write_entry(const struct entry *e, struct buf *to);
 
 bool entry_by_holder(enum entry_kind kind); /* LEASED … END */
-bool entry_is_mail(enum entry_kind kind);
 
 const char *entry_kind_word(enum entry_kind kind);       /* "PLAN" */
 enum entry_kind entry_kind_of(const char *word);         /* ENTRY_NONE if it is none */

@@ -300,7 +300,6 @@ struct unreadable {
     struct bus_op op;
     struct bw *bw;
     struct bus_msg *msg;
-    char subject[SUBJECT_SIZE];
 };
 
 static struct err unreadable_stored(struct bus_op *op, const struct bus_reply *reply)
@@ -326,17 +325,17 @@ void bw_end_unreadable(struct bw *bw, struct bus_msg *msg)
 {
     struct unreadable *u           = mem_new(struct unreadable);
     const struct bus_expect expect = {.seq = 0};
-    char name[32], tenant[STR_NAME_SIZE];
+    char subject[SUBJECT_SIZE], tenant[STR_NAME_SIZE];
 
     u->bw  = bw;
     u->msg = msg;
-    str_format(name, sizeof name, "job-%llu", (unsigned long long)msg->seq);
-    if (!str_token(msg->subject, SUBJECT_TENANT_AT, tenant, sizeof tenant))
+    if (!str_token(msg->subject, SUBJECT_TENANT_AT, tenant, sizeof tenant) ||
+        !str_is_name(tenant))
         str_copy(tenant, sizeof tenant, "unknown");
-    str_format(u->subject, sizeof u->subject, "sluice.dead.%s.%s", tenant, name);
     log_error("job cannot be read; kept in SLUICE_DEAD", KV("job", msg->seq),
               KV("tenant", tenant));
     bus_op_start(bw->bus, &u->op, UNREADABLE_MAGIC, "unreadable", 20000, unreadable_end);
-    const struct bus_out out = {u->subject, msg->body, NULL, 0};
+    const struct bus_out out = {subject_dead_job(subject, tenant, msg->seq), msg->body, NULL,
+                                0};
     (void)bus_publish(&u->op, &out, &expect, unreadable_stored);
 }

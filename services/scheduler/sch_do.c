@@ -276,10 +276,9 @@ void sch_do_dead(struct sch *s, struct bus_msg **msg)
     d->msg = take(msg);
     if (!str_token(d->msg->subject, 4, tenant, sizeof(tenant)) || !str_is_name(tenant))
         str_copy(tenant, sizeof(tenant), "unknown");
-    str_format(subject, sizeof(subject), "sluice.dead.%s.ticket-%llu", tenant,
-               (unsigned long long)d->msg->seq);
 
-    const struct bus_out out       = {subject, d->msg->body, headers, 2};
+    const struct bus_out out = {subject_dead_ticket(subject, tenant, d->msg->seq), d->msg->body,
+                                headers, 2};
     const struct bus_expect expect = {.seq = 0};
 
     sch_op_start(s, &d->base, DEAD_MAGIC, "dead", dead_done);

@@ -483,8 +483,8 @@ static unsigned results(const char *run)
 {
     char subject[SUBJECT_SIZE];
 
-    return (unsigned)fake_stored_count(STREAM_RESULTS,
-                                       subject_result_run(subject, TENANT, run));
+    str_format(subject, sizeof subject, "sluice.result.%s.*.*.%s", TENANT, run);
+    return (unsigned)fake_stored_count(STREAM_RESULTS, subject);
 }
 
 /* Folds the journal; why: what is not legal in it, NULL: nothing. */
@@ -507,7 +507,8 @@ static void read_journal(const char *run, struct run_fold *f, const char **ret_w
         }
         e.seq       = m.seq;
         e.stored_ms = m.stored_ms;
-        if (ended && e.kind != ENTRY_CLOSED && !entry_is_mail(e.kind))
+        bool mail   = e.kind >= ENTRY_COMMAND && e.kind <= ENTRY_CHILD_DONE;
+        if (ended && e.kind != ENTRY_CLOSED && !mail)
             *ret_why = "an entry after END";
         if (entry_by_holder(e.kind) && e.kind != ENTRY_LEASED && e.token != token &&
             !(e.kind == ENTRY_END && !e.token) && !(ended && e.kind == ENTRY_CLOSED))

@@ -35,8 +35,9 @@ static void each_subject_reads_as_the_protocol_says(void **state)
                         "sluice.freed.acme.c0.18446744073709551615");
     assert_string_equal(subject_result(at, "acme", "f", "done", RUN),
                         "sluice.result.acme.f.done." RUN);
-    assert_string_equal(subject_result_run(at, "acme", RUN), "sluice.result.acme.*.*." RUN);
     assert_string_equal(subject_dead_run(at, "acme", RUN), "sluice.dead.acme.run-" RUN);
+    assert_string_equal(subject_dead_ticket(at, "acme", 7), "sluice.dead.acme.ticket-7");
+    assert_string_equal(subject_dead_job(at, "acme", 7), "sluice.dead.acme.job-7");
     assert_string_equal(subject_grants(at, 0), "sluice.grants.0");
     assert_string_equal(subject_permit(at, "chrome"), "sluice.permit.chrome");
     assert_string_equal(subject_holds(at, "bw-x2"), "sluice.worker.bw-x2.holds");
