@@ -11,14 +11,10 @@
 
 #include "base/bytes.h"
 
-/* Room that a decoded, or an encoded and terminated, text needs at most. */
+/* Room that a decoded text needs at most. */
 static inline size_t base64_decoded_max(size_t len)
 {
     return len / 4 * 3 + 3;
-}
-static inline size_t base64_encoded_size(size_t len)
-{
-    return (len + 2) / 3 * 4 + 1;
 }
 
 /* The standard alphabet, padded.  False if it is not base 64. */

@@ -95,12 +95,3 @@ struct heap_node *heap_first(const struct heap *h)
 {
     return h->count > 0 ? h->nodes[0] : NULL;
 }
-
-struct heap_node *heap_shift(struct heap *h)
-{
-    struct heap_node *first = heap_first(h);
-
-    if (first)
-        heap_remove(h, first);
-    return first;
-}

@@ -32,7 +32,6 @@ void heap_deinit(struct heap *h); /* must be empty, or its nodes forgotten */
 void heap_put(struct heap *h, struct heap_node *node, uint64_t key);
 void heap_remove(struct heap *h, struct heap_node *node); /* nothing if it is not in */
 struct heap_node *heap_first(const struct heap *h);       /* NULL if empty */
-struct heap_node *heap_shift(struct heap *h);
 static inline bool heap_has(const struct heap_node *node)
 {
     return node->at != 0;

@@ -121,15 +121,12 @@ struct bus_reply {
     uint64_t
         seq; /* of a publish: where it was stored; of a read: the last message's, 0 if none */
     int64_t value;        /* of a counter */
-    struct bus_msg *msgs; /* answers, linked by next, freed after `next` returns unless taken */
+    struct bus_msg *msgs; /* answers, linked by next, freed after `next` returns */
     size_t count;
     bool more;         /* a read was cut by its limit: go on from seq + 1 */
     struct bytes body; /* of a request or of an API call; points into msgs */
     const char *text;  /* of a refusal: the server's words; "" else */
 };
-
-/* The messages of a reply, yours from now on. */
-struct bus_msg *bus_reply_take(const struct bus_reply *reply);
 
 /* What comes next.  A failure it returns ends the op with it. */
 typedef struct err bus_next_fn(struct bus_op *op, const struct bus_reply *reply);
@@ -194,10 +191,6 @@ struct bus_expect {
  */
 struct err bus_publish(struct bus_op *op, const struct bus_out *out,
                        const struct bus_expect *expect, bus_next_fn *next);
-
-/* One atomic batch into one stream: all or nothing; expect per message (count <= 500). reply->seq: the last's. */
-struct err bus_publish_batch(struct bus_op *op, const struct bus_out *outs,
-                             const struct bus_expect *expects, size_t count, bus_next_fn *next);
 
 /* Core request.  One answer in reply->msgs, reply->body.  ABSENT: nobody listens.  timeout_ms 0: the bus's. */
 struct err bus_request(struct bus_op *op, const struct bus_out *out, uint32_t timeout_ms,

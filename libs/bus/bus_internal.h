@@ -159,13 +159,6 @@ bool bus_api_token(const char *name);
 
 /* ---- publishing (bus_publish.c) ---------------------------------------------------------------- */
 
-enum { BUS_EXPECT_HEADERS = 3 };
-struct bus_expect_text {
-    struct bus_header headers[BUS_EXPECT_HEADERS];
-    size_t count;
-    char seq[24], ttl[24];
-};
-void bus_publish_expect(const struct bus_expect *expect, struct bus_expect_text *ret);
 /* The answer to something stored ends the call. */
 void bus_publish_answer(struct bus_op *op, struct bus_msg **msg);
 /* Reads a PubAck or a status: the error and reply->seq, value; text as above. */

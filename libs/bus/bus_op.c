@@ -204,13 +204,6 @@ void bus_op_recall(struct bus_op *op)
     op->state = BUS_OP_PARKED;
 }
 
-struct bus_msg *bus_reply_take(const struct bus_reply *reply)
-{
-    struct bus_reply *mine = (struct bus_reply *)(uintptr_t)reply;
-
-    return take(&mine->msgs);
-}
-
 struct err bus_wait(struct bus_op *op, uint64_t ms, bus_next_fn *next)
 {
     bus_op_call(op, next);

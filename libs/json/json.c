@@ -411,11 +411,6 @@ struct json *json_new_int(int64_t n)
     return ours(json_integer(n));
 }
 
-struct json *json_new_real(double n)
-{
-    return isfinite(n) ? ours(json_real(n)) : json_new_null();
-}
-
 struct json *json_new_bool(bool yes)
 {
     return ours(yes ? json_true() : json_false());

@@ -61,7 +61,6 @@ struct json *
 json_new_str(const char *s); /* invalid UTF-8 and zeros become U+FFFD; NULL gives null */
 struct json *json_new_str_n(const char *at, size_t len);
 struct json *json_new_int(int64_t n);
-struct json *json_new_real(double n); /* not finite: null */
 struct json *json_new_bool(bool yes);
 struct json *json_new_null(void);
 void json_set(struct json *object, const char *key, struct json *value);
@@ -74,7 +73,6 @@ void json_merge_patch(struct json *target, const struct json *patch);
    text that reads back as the same; 5.0 is 5. */
 void json_print(const struct json *v, struct buf *to);
 void json_print_sorted(const struct json *v, struct buf *to);
-void json_print_pretty(const struct json *v, struct buf *to);
 
 /* Appends a JSON string literal / a member to text that is being built by hand. */
 void json_quote(struct buf *to, const char *s);

@@ -234,17 +234,3 @@ enum json_expr_is json_expand(const struct json_expand *how, const struct json *
 
     return expand(&w, from, 0, ret);
 }
-
-enum json_expr_is json_expand_text(const struct json_expand *how, const char *text,
-                                   struct json **ret, char *why, size_t why_size)
-{
-    struct walk w = {
-        .how = how, .text_left = JSON_EXPAND_TEXT_MAX, .why = why, .why_size = why_size};
-    struct json_part part = {.is_expr = true, .at = text, .len = strlen(text)};
-
-    if (text[strspn(text, " \t\r\n")] == '\0')
-        return fail(&w, "the expression is empty");
-    if (!json_expr_whole(text, &part.at, &part.len) && json_expr_any(text))
-        return mixed(&w, text, part.len, ret);
-    return whole(&w, &part, 0, ret);
-}

@@ -41,8 +41,5 @@ struct json_expand {
 /* *ret is new but may share parts with scope: json_copy it before changing it. */
 enum json_expr_is json_expand(const struct json_expand *how, const struct json *from,
                               struct json **ret, char *why, size_t why_size);
-/* A single condition or expression text (`${…}` around it optional when it is whole). */
-enum json_expr_is json_expand_text(const struct json_expand *how, const char *text,
-                                   struct json **ret, char *why, size_t why_size);
 
 #endif

@@ -416,15 +416,6 @@ struct err json_expr_follow(const struct json *scope, const char *at, size_t len
     return OK;
 }
 
-const struct json *json_expr_path(const struct json *scope, const char *at, size_t len)
-{
-    const struct json *ret = NULL;
-    char why[JSON_WHY_SIZE];
-
-    struct err e = json_expr_follow(scope, at, len, &ret, why, sizeof why);
-    return failed(e) ? NULL : ret;
-}
-
 /* ------------------------------------------------------------------------- secrets and steps */
 
 bool json_expr_is_secret(const char *at, size_t len)

@@ -33,12 +33,9 @@ MUST_USE struct err json_expr_split(const char *text, struct json_part *parts, s
 bool json_expr_any(const char *text);
 bool json_expr_whole(const char *text, const char **ret_at, size_t *ret_len);
 
-/* Whether an expression is a plain path, and its value in `scope` ({input, steps, vars, run, item}); a `$input`
-   at the front is the same as `.input`.  A member named "." of scope, if there is one, is what `.` means (in
-   `expect`: the step's outcome), while `$input` and the other four stay what they are.  The value is borrowed;
-   NULL: null or absent, or there is no such way (json_expand then fails in jq's words). */
+/* Whether an expression is a plain path.  A `$input` at the front is the same as `.input`, and so for the other four
+   of json_expand's scope. */
 bool json_expr_is_path(const char *at, size_t len);
-const struct json *json_expr_path(const struct json *scope, const char *at, size_t len);
 
 /* Whether an expression is `secret.a.b`: no jq, and allowed only as a whole value. */
 bool json_expr_is_secret(const char *at, size_t len);

@@ -17,7 +17,9 @@ size_t json_utf8_len(const char *at, size_t left);
 MUST_USE struct err json_refuse(const char *what, const char *sentence, char *why,
                                 size_t why_size);
 
-/* json_expr_path with a reason: REJECT in jq's words where jq would fail (".a" of a string). */
+/* The value of a plain path in `scope` ({input, steps, vars, run, item}).  A member named "." of scope, if there is one,
+   is what `.` means (in `expect`: the step's outcome), while `$input` and the other four stay what they are.  *ret is
+   borrowed; NULL: null or absent.  REJECT in jq's words where jq would fail (".a" of a string). */
 MUST_USE struct err json_expr_follow(const struct json *scope, const char *at, size_t len,
                                      const struct json **ret, char *why, size_t why_size);
 

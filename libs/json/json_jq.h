@@ -29,6 +29,7 @@ enum {
 MUST_USE struct err json_jq(const char *program, struct bytes scope, struct buf *to, char *why,
                             size_t why_size);
 
-void json_jq_forget(void); /* lets go of the kept programs */
+/* Lets go of the kept programs: for a test that looks for leaks. */
+void json_jq_forget(void);
 
 #endif

@@ -8,15 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct style {
-    bool sorted;
-    bool pretty;
-};
+static void print(const struct json *v, bool sorted, struct buf *to);
 
-static void print(const struct json *v, struct style style, unsigned depth, struct buf *to);
-
-/* The shortest text that reads back as the same number; a whole number looks like one, so that a digest does not
-   tell 5.0 from 5. */
+/* A whole number looks like one, so that a digest does not tell 5.0 from 5. */
 static void print_real(double n, struct buf *to)
 {
     char text[32];
@@ -33,17 +27,7 @@ static void print_real(double n, struct buf *to)
     buf_str(to, text);
 }
 
-static void new_line(struct style style, unsigned depth, struct buf *to)
-{
-    if (!style.pretty)
-        return;
-    buf_char(to, '\n');
-    for (unsigned i = 0; i < depth; i++)
-        buf_add(to, "  ", 2);
-}
-
-static void print_array(const struct json *v, struct style style, unsigned depth,
-                        struct buf *to)
+static void print_array(const struct json *v, bool sorted, struct buf *to)
 {
     size_t n = json_count(v);
 
@@ -51,21 +35,16 @@ static void print_array(const struct json *v, struct style style, unsigned depth
     for (size_t i = 0; i < n && !to->full; i++) {
         if (i > 0)
             buf_char(to, ',');
-        new_line(style, depth + 1, to);
-        print(json_at(v, i), style, depth + 1, to);
+        print(json_at(v, i), sorted, to);
     }
-    if (n > 0)
-        new_line(style, depth, to);
     buf_char(to, ']');
 }
 
-static void print_member(const char *key, const struct json *value, struct style style,
-                         unsigned depth, struct buf *to)
+static void print_member(const char *key, const struct json *value, bool sorted, struct buf *to)
 {
-    new_line(style, depth, to);
     json_quote(to, key);
-    buf_add(to, ": ", style.pretty ? 2 : 1);
-    print(value, style, depth, to);
+    buf_char(to, ':');
+    print(value, sorted, to);
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -73,8 +52,7 @@ static int by_bytes(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void print_members_sorted(const struct json *v, struct style style, unsigned depth,
-                                 struct buf *to)
+static void print_members_sorted(const struct json *v, struct buf *to)
 {
     AUTO(mem_free) const char **keys = mem_array(json_count(v) + 1, sizeof *keys);
     size_t n                         = 0;
@@ -87,12 +65,11 @@ static void print_members_sorted(const struct json *v, struct style style, unsig
     for (size_t i = 0; i < n && !to->full; i++) {
         if (i > 0)
             buf_char(to, ',');
-        print_member(keys[i], json_get(v, keys[i]), style, depth, to);
+        print_member(keys[i], json_get(v, keys[i]), true, to);
     }
 }
 
-static void print_members(const struct json *v, struct style style, unsigned depth,
-                          struct buf *to)
+static void print_members(const struct json *v, struct buf *to)
 {
     bool first = true;
     const char *key;
@@ -102,24 +79,21 @@ static void print_members(const struct json *v, struct style style, unsigned dep
         if (!first)
             buf_char(to, ',');
         first = false;
-        print_member(key, value, style, depth, to);
+        print_member(key, value, false, to);
     }
 }
 
-static void print_object(const struct json *v, struct style style, unsigned depth,
-                         struct buf *to)
+static void print_object(const struct json *v, bool sorted, struct buf *to)
 {
     buf_char(to, '{');
-    if (style.sorted)
-        print_members_sorted(v, style, depth + 1, to);
+    if (sorted)
+        print_members_sorted(v, to);
     else
-        print_members(v, style, depth + 1, to);
-    if (json_count(v) > 0)
-        new_line(style, depth, to);
+        print_members(v, to);
     buf_char(to, '}');
 }
 
-static void print(const struct json *v, struct style style, unsigned depth, struct buf *to)
+static void print(const struct json *v, bool sorted, struct buf *to)
 {
     switch (json_type(v)) {
     case JSON_NULL:
@@ -138,27 +112,22 @@ static void print(const struct json *v, struct style style, unsigned depth, stru
         json_quote_n(to, json_str(v), json_str_len(v));
         return;
     case JSON_ARRAY:
-        print_array(v, style, depth, to);
+        print_array(v, sorted, to);
         return;
     case JSON_OBJECT:
-        print_object(v, style, depth, to);
+        print_object(v, sorted, to);
         return;
     }
 }
 
 void json_print(const struct json *v, struct buf *to)
 {
-    print(v, (struct style){0}, 0, to);
+    print(v, false, to);
 }
 
 void json_print_sorted(const struct json *v, struct buf *to)
 {
-    print(v, (struct style){.sorted = true}, 0, to);
-}
-
-void json_print_pretty(const struct json *v, struct buf *to)
-{
-    print(v, (struct style){.pretty = true}, 0, to);
+    print(v, true, to);
 }
 
 void json_quote(struct buf *to, const char *s)

@@ -208,32 +208,6 @@ struct err wire_read_permit_request(struct permit_request *ret, struct bytes bod
     return e;
 }
 
-struct err wire_read_permit_ask(struct permit_ask *ret, struct bytes body)
-{
-    struct permit_request r = {.what = PERMIT_NOTHING};
-
-    struct err e = wire_read_permit_request(&r, body);
-    if (failed(e))
-        return e;
-    if (r.what != PERMIT_ASK)
-        return err_of(ERR_REJECT, "read an ask: it is none");
-    *ret = r.ask;
-    return OK;
-}
-
-struct err wire_read_permit_report(struct permit_report *ret, struct bytes body)
-{
-    struct permit_request r = {.what = PERMIT_NOTHING};
-
-    struct err e = wire_read_permit_request(&r, body);
-    if (failed(e))
-        return e;
-    if (r.what != PERMIT_REPORT)
-        return err_of(ERR_REJECT, "read a report: it is none");
-    *ret = r.report;
-    return OK;
-}
-
 /* ---- the grant log ------------------------------------------------------------------------- */
 
 static bool record_names_hold(const struct grant_record *r)

@@ -113,14 +113,11 @@ struct grant_batch {
 };
 
 /* REJECT: unreadable, too many, too long, a word that is not known; a batch of a newer schema.
-   An ask and a report travel in the envelope PermitRequest: the writers write it, the readers of
-   one kind refuse the other. */
+   An ask and a report travel in the envelope PermitRequest: the writers write it. */
 MUST_USE struct err wire_read_permit_request(struct permit_request *ret, struct bytes body);
-MUST_USE struct err wire_read_permit_ask(struct permit_ask *ret, struct bytes body);
 void wire_write_permit_ask(const struct permit_ask *a, struct buf *to);
 MUST_USE struct err wire_read_permit_grant(struct permit_grant *ret, struct bytes body);
 void wire_write_permit_grant(const struct permit_grant *g, struct buf *to);
-MUST_USE struct err wire_read_permit_report(struct permit_report *ret, struct bytes body);
 void wire_write_permit_report(const struct permit_report *r, struct buf *to);
 MUST_USE struct err wire_read_grant_batch(struct grant_batch *ret, struct bytes body,
                                           struct arena *arena);

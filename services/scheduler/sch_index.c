@@ -400,14 +400,6 @@ struct sch_run *sch_index_put(struct sch_index *ix, const struct ticket *t,
     return run;
 }
 
-void sch_index_hurry(struct sch_index *ix, struct sch_run *run, int64_t now)
-{
-    if (run->due <= now)
-        return;
-    run->due = now;
-    sch_place_anew(ix, run, now);
-}
-
 void sch_index_started(struct sch_index *ix, struct sch_run *run, int64_t now)
 {
     if (run->started)

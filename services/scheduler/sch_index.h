@@ -92,8 +92,6 @@ void sch_index_clear(struct sch_index *index);
 struct sch_run *sch_index_put(struct sch_index *index, const struct ticket *ticket,
                               const struct sch_message *message, int64_t now);
 struct sch_run *sch_index_find(const struct sch_index *index, const char *run);
-/* Due now, whatever the ticket said (mail came). */
-void sch_index_hurry(struct sch_index *index, struct sch_run *run, int64_t now);
 /* It was leased before: start_within no longer counts. */
 void sch_index_started(struct sch_index *index, struct sch_run *run, int64_t now);
 /* To be ended by a worker: through the closing slot, past all gates. */

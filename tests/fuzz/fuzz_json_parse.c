@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     AUTO(json_free) struct json *doc = NULL;
     char why[JSON_WHY_SIZE]          = "";
-    struct buf plain, sorted, pretty, twice;
+    struct buf plain, sorted, twice;
 
     if (failed(json_parse(&doc, bytes_of(data, len), why, sizeof why))) {
         must(why[0] && memchr(why, '\0', sizeof why));
@@ -38,10 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     buf_init(&plain, len * 6 + 64);
     buf_init(&sorted, len * 6 + 64);
     buf_init(&twice, len * 6 + 64);
-    buf_init(&pretty, len * 300 + 64);
     print_and_parse(doc, json_print, &plain);
     print_and_parse(doc, json_print_sorted, &sorted);
-    print_and_parse(doc, json_print_pretty, &pretty);
     must(!plain.full && plain.len == sorted.len);
 
     AUTO(json_free) struct json *again = NULL;
@@ -52,6 +50,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     buf_deinit(&plain);
     buf_deinit(&sorted);
     buf_deinit(&twice);
-    buf_deinit(&pretty);
     return 0;
 }

@@ -233,13 +233,6 @@ static void answer_err(struct bus_op *op, struct err e)
     answer_op(op, &a);
 }
 
-struct bus_msg *bus_reply_take(const struct bus_reply *reply)
-{
-    struct bus_reply *mine = (struct bus_reply *)(uintptr_t)reply;
-
-    return take(&mine->msgs);
-}
-
 static void call(struct bus_op *op, bus_next_fn *next)
 {
     must(op->state == STATE_PARKED || op->state == STATE_RUNNING);
@@ -563,21 +556,14 @@ static struct err submit(struct bus_op *op, struct request *r)
 
 /* ---- calls ----------------------------------------------------------------------------------------------------------- */
 
-struct err bus_publish_batch(struct bus_op *op, const struct bus_out *outs,
-                             const struct bus_expect *expects, size_t count, bus_next_fn *next)
-{
-    struct request *r = request_new(PUBLISH, NULL, NULL, bytes_str(""));
-
-    must(count > 0 && count <= 500);
-    add_outs(r, outs, expects, count);
-    call(op, next);
-    return submit(op, r);
-}
-
 struct err bus_publish(struct bus_op *op, const struct bus_out *out,
                        const struct bus_expect *expect, bus_next_fn *next)
 {
-    return bus_publish_batch(op, out, expect, 1, next);
+    struct request *r = request_new(PUBLISH, NULL, NULL, bytes_str(""));
+
+    add_outs(r, out, expect, 1);
+    call(op, next);
+    return submit(op, r);
 }
 
 struct err bus_request(struct bus_op *op, const struct bus_out *out, uint32_t timeout_ms,

@@ -123,98 +123,6 @@ static void a_subject_that_is_none_is_never_sent(void **state)
         assert_int_equal(probe_publish(w, &p, bad[n], "x", NULL), ERR_REJECT);
 }
 
-static void a_batch_is_stored_whole(void **state)
-{
-    struct world *w             = *state;
-    struct bus_out outs[]       = {{.subject = "s.a", .body = bytes_str("1")},
-                                   {.subject = "s.b", .body = bytes_str("2")},
-                                   {.subject = "s.c", .body = bytes_str("3")}};
-    struct bus_expect expects[] = {{.seq = 0}, {.seq = BUS_ANY}, {.seq = 0}};
-    struct probe p;
-
-    world_stream(w, "S", "s.>", "\"allow_atomic\":true");
-    probe_start(w, &p, 0);
-    assert_false(failed(bus_publish_batch(&p.op, outs, expects, 3, probe_next)));
-    probe_wait(w, &p);
-    assert_int_equal(p.err.kind, ERR_NONE);
-    assert_int_equal(p.seq, 3);
-
-    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "S", .subject = "s.>"}),
-                     ERR_NONE);
-    assert_int_equal(p.count, 3);
-}
-
-static void a_batch_of_which_one_is_refused_stores_nothing(void **state)
-{
-    struct world *w             = *state;
-    struct bus_out outs[]       = {{.subject = "s.a", .body = bytes_str("1")},
-                                   {.subject = "s.b", .body = bytes_str("2")},
-                                   {.subject = "s.c", .body = bytes_str("3")}};
-    struct bus_expect expects[] = {{.seq = 0}, {.seq = 77}, {.seq = 0}};
-    struct probe p;
-
-    world_stream(w, "S", "s.>", "\"allow_atomic\":true");
-    probe_start(w, &p, 0);
-    assert_false(failed(bus_publish_batch(&p.op, outs, expects, 3, probe_next)));
-    probe_wait(w, &p);
-    assert_int_equal(p.err.kind, ERR_CONFLICT);
-
-    assert_int_equal(probe_read(w, &p, &(struct bus_read){.stream = "S", .subject = "s.>"}),
-                     ERR_NONE);
-    assert_int_equal(p.count, 0);
-}
-
-static void a_batch_where_none_is_allowed_is_rejected(void **state)
-{
-    struct world *w       = *state;
-    struct bus_out outs[] = {{.subject = "s.a"}, {.subject = "s.b"}};
-    struct probe p;
-
-    world_stream(w, "S", "s.>", NULL);
-    probe_start(w, &p, 0);
-    assert_false(failed(bus_publish_batch(&p.op, outs, NULL, 2, probe_next)));
-    probe_wait(w, &p);
-    assert_int_equal(p.err.kind, ERR_REJECT);
-    assert_int_equal(p.err.code, 10174);
-}
-
-static void a_batch_of_one_is_a_message(void **state)
-{
-    struct world *w    = *state;
-    struct bus_out out = {.subject = "s.a"};
-    struct probe p;
-
-    world_stream(w, "S", "s.>", NULL);
-    probe_start(w, &p, 0);
-    assert_false(failed(bus_publish_batch(&p.op, &out, NULL, 1, probe_next)));
-    probe_wait(w, &p);
-    assert_int_equal(p.seq, 1);
-}
-
-static void a_batch_of_five_hundred_goes_in_one_round_trip(void **state)
-{
-    enum { COUNT = 500 };
-    struct world *w = *state;
-    struct bus_out outs[COUNT];
-    struct probe p;
-
-    world_stream(w, "S", "s.>", "\"allow_atomic\":true");
-    for (int n = 0; n < COUNT; n++)
-        outs[n] = (struct bus_out){.subject = "s.a", .body = bytes_str("x")};
-    uint64_t received = bus_counts(w->bus).received;
-    probe_start(w, &p, 0);
-    assert_false(failed(bus_publish_batch(&p.op, outs, NULL, COUNT, probe_next)));
-    probe_wait(w, &p);
-    assert_int_equal(p.err.kind, ERR_NONE);
-    assert_int_equal(p.seq, COUNT);
-    assert_int_equal(bus_counts(w->bus).received - received, 2);
-
-    probe_start(w, &p, 0);
-    assert_false(failed(bus_publish_batch(&p.op, outs, NULL, COUNT + 1, probe_next)));
-    probe_wait(w, &p);
-    assert_int_equal(p.err.kind, ERR_REJECT);
-}
-
 /* ---- many at once ------------------------------------------------------------------------------- */
 
 enum { MANY = 10000 };
@@ -281,11 +189,6 @@ int main(void)
         TEST(a_counter_answers_with_its_sum),
         TEST(what_is_too_large_is_never_sent),
         TEST(a_subject_that_is_none_is_never_sent),
-        TEST(a_batch_is_stored_whole),
-        TEST(a_batch_of_which_one_is_refused_stores_nothing),
-        TEST(a_batch_where_none_is_allowed_is_rejected),
-        TEST(a_batch_of_one_is_a_message),
-        TEST(a_batch_of_five_hundred_goes_in_one_round_trip),
         TEST(ten_thousand_messages_are_stored_in_order),
     };
     return GROUP("bus_publish", tests);

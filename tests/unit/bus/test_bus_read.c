@@ -89,17 +89,10 @@ static void a_thousand_messages_come_in_one_answer(void **state)
 {
     struct world *w      = *state;
     struct bus_read read = {.stream = "S", .subject = "s.a", .max = 5000};
-    struct bus_out outs[400];
     struct probe p;
 
-    world_stream(w, "S", "s.>", "\"allow_atomic\":true");
-    for (int n = 0; n < 400; n++)
-        outs[n] = (struct bus_out){.subject = "s.a", .body = bytes_str("x")};
-    for (int n = 0; n < 3; n++) {
-        probe_start(w, &p, 0);
-        assert_false(failed(bus_publish_batch(&p.op, outs, NULL, 400, probe_next)));
-        probe_wait(w, &p);
-    }
+    world_stream(w, "S", "s.>", NULL);
+    fill(w, 1200);
     assert_int_equal(probe_read(w, &p, &read), ERR_NONE);
     assert_int_equal(p.count, 1024);
     assert_int_equal(p.seq, 1024);
@@ -245,35 +238,6 @@ static void a_lost_part_of_an_answer_is_not_a_short_read(void **state)
     world_no_ops(w);
 }
 
-static struct bus_msg *kept;
-
-static struct err keep_next(struct bus_op *op, const struct bus_reply *r)
-{
-    kept = bus_reply_take(r);
-    return bus_op_done(op);
-}
-
-static void messages_may_be_taken_out_of_an_answer(void **state)
-{
-    struct world *w      = *state;
-    struct bus_read read = {.stream = "S", .subject = "s.a"};
-    struct probe p;
-
-    world_stream(w, "S", "s.>", NULL);
-    fill(w, 2);
-    probe_start(w, &p, 0);
-    assert_false(failed(bus_read(&p.op, &read, keep_next)));
-    assert_true(world_run(w, world_is_set, &p.ended, WORLD_WAIT_MS));
-    assert_int_equal(kept->seq, 1);
-    struct bus_msg *second = kept->next;
-    assert_int_equal(second->seq, 2);
-    assert_null(second->next);
-    bus_msg_free(&kept);
-    assert_null(kept);
-    bus_msg_free(&second);
-    bus_msg_free(&second);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,7 +249,6 @@ int main(void)
         TEST(a_stream_that_is_not_there_cannot_be_read_for_now),
         TEST(a_message_that_looks_like_a_status_is_a_message),
         TEST(a_lost_part_of_an_answer_is_not_a_short_read),
-        TEST(messages_may_be_taken_out_of_an_answer),
     };
     return GROUP("bus_read", tests);
 }

@@ -221,18 +221,6 @@ static void sorted_is_the_same_whatever_the_order_was(void **state)
     buf_deinit(&b);
 }
 
-static void pretty_is_indented_by_two(void **state)
-{
-    (void)state;
-    AUTO(json_free) struct json *doc = parsed("{\"a\":[1,{}],\"b\":[]}");
-    struct buf b;
-
-    buf_init(&b, 1000);
-    json_print_pretty(doc, &b);
-    assert_string_equal(b.at, "{\n  \"a\": [\n    1,\n    {}\n  ],\n  \"b\": []\n}");
-    buf_deinit(&b);
-}
-
 static void printing_stops_when_the_buffer_is_full(void **state)
 {
     (void)state;
@@ -273,15 +261,12 @@ static void whatever_is_built_can_be_parsed_again(void **state)
 
     json_set(doc, "bad \xff key", json_new_str_n("\xff\0x", 3));
     json_set(doc, "none", NULL);
-    json_set(doc, "nan", json_new_real(0.0 / 0.0 * 1.0));
-    json_set(doc, "inf", json_new_real(1e308 * 10));
     json_set(doc, "s", json_new_str(NULL));
     buf_init(&b, 1000);
     json_print(doc, &b);
     assert_string_equal(
         b.at,
-        "{\"bad \xEF\xBF\xBD key\":\"\xEF\xBF\xBD\xEF\xBF\xBDx\",\"none\":null,\"nan\":null,"
-        "\"inf\":null,\"s\":null}");
+        "{\"bad \xEF\xBF\xBD key\":\"\xEF\xBF\xBD\xEF\xBF\xBDx\",\"none\":null,\"s\":null}");
     AUTO(json_free) struct json *again = parsed(b.at);
     assert_true(json_equal(doc, again));
     buf_deinit(&b);
@@ -406,7 +391,6 @@ int main(void)
         cmocka_unit_test(a_number_is_its_shortest_text),
         cmocka_unit_test(a_document_comes_back_in_its_own_order),
         cmocka_unit_test(sorted_is_the_same_whatever_the_order_was),
-        cmocka_unit_test(pretty_is_indented_by_two),
         cmocka_unit_test(printing_stops_when_the_buffer_is_full),
         cmocka_unit_test(a_string_is_escaped_and_made_whole),
         cmocka_unit_test(whatever_is_built_can_be_parsed_again),

@@ -200,37 +200,6 @@ static void a_value_does_not_grow_deeper_without_end(void **state)
     assert_string_equal(why, "${.v}: the value is nested too deep");
 }
 
-static void assert_text(const struct json_expand *how, const char *text, const char *wanted)
-{
-    AUTO(json_free) struct json *got = NULL;
-    char why[JSON_WHY_SIZE]          = "";
-    struct buf b;
-
-    buf_init(&b, 1000);
-    if (json_expand_text(how, text, &got, why, sizeof why) == EXPR_VALUE)
-        json_print(got, &b);
-    else
-        buf_printf(&b, "! %s", why);
-    assert_string_equal(b.at, wanted);
-    buf_deinit(&b);
-}
-
-static void a_condition_needs_no_braces(void **state)
-{
-    (void)state;
-    struct json_expand how = {.scope = scope, .eval = two};
-
-    assert_text(&how, "${.input.n}", "5");
-    assert_text(&how, ".input.n", "5");
-    assert_text(&how, " two", "! ${ two}:  two/0 is not defined");
-    assert_text(&how, "two", "2");
-    assert_text(&how, "a ${two}", "\"a 2\"");
-    assert_text(&how, "secret.a", "! ${secret.a}: a secret must be the whole value");
-    assert_text(&how, "${secret.a}", "! ${secret.a}: a secret must be the whole value");
-    assert_text(&how, "", "! the expression is empty");
-    assert_text(&how, " \n", "! the expression is empty");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,7 +210,6 @@ int main(void)
         cmocka_unit_test(secrets_stand_until_somebody_gives_them),
         cmocka_unit_test(a_text_does_not_grow_without_end),
         cmocka_unit_test(a_value_does_not_grow_deeper_without_end),
-        cmocka_unit_test(a_condition_needs_no_braces),
     };
     return cmocka_run_group_tests_name("json_expand", tests, begin, end);
 }

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "json/json_internal.h"
 
 static struct json *parsed(const char *text)
 {
@@ -140,12 +141,17 @@ static const char SCOPE[] = "{\"input\":{\"a\":[10,{\"b\":\"x\"}],\"a-b\":1,\"_\
 
 static void assert_path(const struct json *scope, const char *path, const char *wanted)
 {
+    const struct json *got = NULL;
+    char why[JSON_WHY_SIZE];
     struct buf b;
 
     if (!json_expr_is_path(path, strlen(path)))
         fail_msg("%s is no path", path);
     buf_init(&b, 1000);
-    json_print(json_expr_path(scope, path, strlen(path)), &b);
+    if (failed(json_expr_follow(scope, path, strlen(path), &got, why, sizeof why)))
+        buf_printf(&b, "! %s", why);
+    else
+        json_print(got, &b);
     assert_string_equal(b.at, wanted);
     buf_deinit(&b);
 }
@@ -174,16 +180,18 @@ static void plain_paths_are_looked_up(void **state)
         {".item[-4]", "null"},
         {".absent.a.b[3].c", "null"},
         {".input.n.x", "null"},
-        {".input.a.x", "null"}, /* jq would fail; json_expand does */
-        {".run.id.x", "null"},
-        {".input[0]", "null"},
+        {".input.a.x", "! Cannot index array with string \"x\""},
+        {".run.id.x", "! Cannot index string with string \"x\""},
+        {".input[0]", "! Cannot index object with number"},
     };
-    AUTO(json_free) struct json *scope = parsed(SCOPE);
+    AUTO(json_free) struct json *scope    = parsed(SCOPE);
+    AUTO(json_free) struct json *with_dot = parsed("{\".\":7,\"input\":{}}");
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_path(scope, cases[i][0], cases[i][1]);
-    assert_ptr_equal(json_expr_path(scope, ".", 1), scope);
-    assert_null(json_expr_path(NULL, ".a", 2));
+    assert_path(with_dot, ".", "7");
+    assert_path(with_dot, "$input", "{}");
+    assert_path(NULL, ".a", "null");
 }
 
 static void what_is_no_plain_path_is_left_to_jq(void **state)

@@ -116,9 +116,10 @@ static void run_until(struct world *w, int64_t now, int64_t until)
         for (int n = 0; n < w->count; n++)
             want(w, &w->parties[n], now);
         while (heap_first(&w->ends) && (int64_t)heap_first(&w->ends)->key <= now) {
-            struct running *r = HEAP_OWNER(heap_shift(&w->ends), struct running, end);
+            struct running *r = HEAP_OWNER(heap_first(&w->ends), struct running, end);
             struct party *p   = r->party;
 
+            heap_remove(&w->ends, &r->end);
             p->used_ms += now - r->since;
             w->room.taken[p->lane]--;
             sch_fair_stop(&w->fair, p->lane, &p->share, &r->fee, now);

@@ -179,9 +179,8 @@ static void read_all(struct bytes body, struct arena *arena)
     struct job job;
     struct worker_status status;
     struct holds_ask holds;
-    struct permit_ask ask;
+    struct permit_request request;
     struct permit_grant grant;
-    struct permit_report report;
     struct grant_batch batch;
     struct buf to;
     bool alive;
@@ -199,12 +198,14 @@ static void read_all(struct bytes body, struct arena *arena)
         wire_write_holds_ask(&holds, &to);
     if (!failed(wire_read_holds_answer(&alive, body)))
         wire_write_holds_answer(alive, &to);
-    if (!failed(wire_read_permit_ask(&ask, body)))
-        wire_write_permit_ask(&ask, &to);
+    if (!failed(wire_read_permit_request(&request, body))) {
+        if (request.what == PERMIT_ASK)
+            wire_write_permit_ask(&request.ask, &to);
+        else
+            wire_write_permit_report(&request.report, &to);
+    }
     if (!failed(wire_read_permit_grant(&grant, body)))
         wire_write_permit_grant(&grant, &to);
-    if (!failed(wire_read_permit_report(&report, body)))
-        wire_write_permit_report(&report, &to);
     if (!failed(wire_read_grant_batch(&batch, body, arena)))
         wire_write_grant_batch(&batch, &to);
     buf_deinit(&to);
