@@ -332,8 +332,8 @@ static void complain_flag(struct reading *r, const char *argument, size_t len)
     mem_free(&flags);
 }
 
-/* A bool may stand alone: `--console` is `--console on`.  Every other flag takes the next
-   argument, unless that looks like a flag itself: a forgotten value must not eat it. */
+/* The next argument is its value, unless that looks like a flag itself: a forgotten value must
+   not eat it. */
 static int take_value(struct reading *r, struct setting *s, const char *next)
 {
     bool yes = false;

@@ -21,7 +21,6 @@ const char *bus_kv_key(const struct bus_msg *msg)
     return dot ? dot + 1 : NULL;
 }
 
-/* Deleted by somebody, or by the server when its time was over. */
 bool bus_kv_gone(const struct bus_msg *msg)
 {
     const char *operation = bus_msg_header(msg, "KV-Operation");

@@ -492,7 +492,6 @@ void bus_nats_drain(struct bus_nats *n)
 
 /* ---- sending ------------------------------------------------------------------------------- */
 
-/* True only when the loop has heard of everything the library knows about the connection. */
 bool bus_nats_connected(const struct bus_nats *n)
 {
     struct bus_nats *m = (struct bus_nats *)(uintptr_t)n;

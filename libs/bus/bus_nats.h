@@ -32,6 +32,7 @@ void bus_nats_free(struct bus_nats **nats);
 /* Handles what has come in and not been seen by the loop yet. */
 void bus_nats_drain(struct bus_nats *nats);
 
+/* True only when the loop has heard of everything the library knows about the connection. */
 bool bus_nats_connected(const struct bus_nats *nats);
 
 /* The text under which we are answered: "_INBOX.<22 characters>". */

@@ -126,7 +126,6 @@ void bw_expand_string(struct bw_run *run, const char *text, const struct json *s
     bw_expand(run, run->expanding.box, scope, then);
 }
 
-/* `expect` and the like: the whole text is one expression, with or without `${}`; the member "." of the scope is what `.` means. */
 void bw_expand_text(struct bw_run *run, const char *text, const struct json *scope,
                     const struct json *this_outcome, bw_expand_fn *then)
 {

@@ -624,7 +624,6 @@ void lim_gate_configure(struct lim_gate *g, const struct run_upstream *u)
     lim_gate_freed(g, u->name);
 }
 
-/* Those who wait with it are turned away; what is out comes back one by one. */
 void lim_gate_forget(struct lim_gate *g, const char *name)
 {
     struct lim_gate_entry *e = lim_gate_entry(g, name);

@@ -57,7 +57,7 @@ void lim_gate_begin(struct lim_gate *g, uint64_t now);
 /* Another decides: all that wait are dropped, all that is out is forgotten. */
 void lim_gate_end(struct lim_gate *g);
 
-/* Configuration, at any time. */
+/* Configuration, at any time.  Who waits with one that is forgotten is turned away; what is out comes back one by one. */
 void lim_gate_configure(struct lim_gate *g, const struct run_upstream *u);
 void lim_gate_forget(struct lim_gate *g, const char *name);
 void lim_gate_tenants(struct lim_gate *g); /* sessions_max says something else now */

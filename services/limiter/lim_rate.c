@@ -56,7 +56,7 @@ uint64_t lim_rate_ahead_ns(const struct lim_bucket *b, uint64_t at_ns)
     return b->full_at_ns > at_ns ? b->full_at_ns - at_ns : 0;
 }
 
-/* Never emptier than it is: what two tell of the same bucket, the stricter one holds. */
+/* What two tell of the same bucket, the stricter one holds. */
 void lim_rate_fill(struct lim_bucket *b, uint64_t at_ns, uint64_t ahead_ns)
 {
     if (b->full_at_ns < at_ns + ahead_ns)

@@ -28,7 +28,7 @@ uint64_t lim_rate_wait_ns(const struct lim_bucket *b, struct lim_rate rate, uint
 /* Takes one, be it its turn or not. */
 void lim_rate_take(struct lim_bucket *b, struct lim_rate rate, uint64_t now_ns);
 
-/* How far the bucket is filled beyond an instant, and a bucket that is that full. */
+/* How far the bucket is filled beyond an instant; and makes it at least that full. */
 uint64_t lim_rate_ahead_ns(const struct lim_bucket *b, uint64_t at_ns);
 void lim_rate_fill(struct lim_bucket *b, uint64_t at_ns, uint64_t ahead_ns);
 

@@ -9,7 +9,6 @@ enum rank { RANK_CLOSING, RANK_YIELD, RANK_AGAIN, RANK_FRESH };
 
 /* ---- counts ------------------------------------------------------------------------------- */
 
-/* Does the queue want a turn? */
 void sch_place_look(struct sch_queue *q, int64_t now)
 {
     const struct sch_tenant *t = q->tenant;
@@ -90,7 +89,6 @@ void sch_place_stage(struct sch_index *ix, struct sch_run *run, enum sch_stage s
 
 /* ---- gates and queues --------------------------------------------------------------------- */
 
-/* Lets through who may pass now, in order. */
 void sch_place_drain(struct sch_index *ix, struct sch_gate *gate, int64_t now)
 {
     bool probe = false;
@@ -119,7 +117,6 @@ void sch_place_drain(struct sch_index *ix, struct sch_gate *gate, int64_t now)
     }
 }
 
-/* The gates that a run passed know it no more; others may go on. */
 void sch_place_leave(struct sch_index *ix, struct sch_run *run, int64_t now)
 {
     if (!run->passed)
@@ -164,8 +161,6 @@ static void enqueue(struct sch_index *ix, struct sch_run *run, int64_t now)
     sch_place_look(run->queue, now);
 }
 
-/* The run stands nowhere; here it gets its place.  All gates are looked at before one is passed: who waits for
-   an upstream must not keep a lock meanwhile. */
 void sch_place_put(struct sch_index *ix, struct sch_run *run, int64_t now)
 {
     bool probe[GATES] = {false};
@@ -217,7 +212,6 @@ void sch_place_expiry(struct sch_index *ix, struct sch_run *run)
         heap_put(&ix->expiries, &run->expiry, key_of(at));
 }
 
-/* A gate may have shut since the run passed it. */
 bool sch_place_open(const struct sch_run *run, int64_t now)
 {
     if (!run->passed)

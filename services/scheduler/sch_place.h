@@ -33,8 +33,9 @@ void sch_place_stage(struct sch_index *index, struct sch_run *run, enum sch_stag
 void sch_place_expiry(struct sch_index *index, struct sch_run *run);
 /* The gates it passed know it no more; others go on. */
 void sch_place_leave(struct sch_index *index, struct sch_run *run, int64_t now);
+/* Lets through who may pass now, in order. */
 void sch_place_drain(struct sch_index *index, struct sch_gate *gate, int64_t now);
-/* A gate may have shut since the run passed it. */
+/* Whether its gates still let it through: one may have shut since it passed. */
 bool sch_place_open(const struct sch_run *run, int64_t now);
 /* Does the queue want a turn?  All of a tenant's. */
 void sch_place_look(struct sch_queue *queue, int64_t now);

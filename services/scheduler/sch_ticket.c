@@ -99,8 +99,6 @@ void sch_ticket_add(struct sch_index *ix, struct sch_run *run, uint32_t wake,
     }
 }
 
-/* One that we hold came again, because it waited longer than the consumer's AckWait: nothing has changed but how it is
-   answered. */
 bool sch_ticket_again(struct sch_index *ix, struct sch_run *run, const struct sch_message *m)
 {
     for (struct sch_ticket *t = &run->ticket; t; t = t->next)
@@ -113,7 +111,6 @@ bool sch_ticket_again(struct sch_index *ix, struct sch_run *run, const struct sc
     return false;
 }
 
-/* Answers the tickets up to and including a wake. */
 void sch_ticket_answer_upto(struct sch_index *ix, struct sch_run *run, uint32_t wake)
 {
     struct sch_tenant *tenant = run->queue->tenant;
