@@ -169,6 +169,8 @@ void bw_run_ack(struct bw_run *run);
 void bw_run_drop(struct bw_run *run, const char *why);
 /* Somebody wrote to its journal (a cancel): look. */
 void bw_run_mail(struct bw_run *run);
+/* Is its timeout over?  Called now and then. */
+void bw_run_overdue(struct bw_run *run);
 /* Drain: RELEASED at the next boundary, then nak. */
 void bw_run_yield(struct bw_run *run);
 /* The tick: heartbeat, deadline. */

@@ -345,6 +345,37 @@ static void a_cancel_that_comes_in_a_wait_is_read_before_the_next_call(void **st
     follow(&s, WELL);
 }
 
+/* A read in flight is no longer waited for than the run may last. */
+static void long_reads(void)
+{
+    world.call_ms = 20000;
+}
+
+static bool drive_timeout_in_a_read(void)
+{
+    bool is = drive_submit() && run_over(world.run);
+
+    if (is && fake_now() > world.asks[0].asked + 10000)
+        complain("its timeout was over, and it went on");
+    return over(is);
+}
+
+static void a_timeout_ends_a_read_in_flight(void **state)
+{
+    static const struct scenario s = {
+        .name   = "timeout in a read",
+        .submit = FLOW(
+            "\"timeout\":\"3s\"," ON_SIM,
+            "{\"id\":\"l\",\"retrieve\":{\"url\":\"https://shop.example\",\"cmd\":\"look\"}}"),
+        .key     = "k",
+        .prepare = long_reads,
+        .drive   = drive_timeout_in_a_read,
+        .status  = "failed"};
+
+    (void)state;
+    follow(&s, WELL);
+}
+
 /* ---- leases --------------------------------------------------------------------------------------------- */
 
 /* Its connection is away for a moment, and just then the server doubts. */
@@ -1129,6 +1160,7 @@ int main(void)
         cmocka_unit_test(the_result_comes_last),
         cmocka_unit_test(what_is_in_hand_is_written_behind_the_mail),
         cmocka_unit_test(a_cancel_that_comes_in_a_wait_is_read_before_the_next_call),
+        cmocka_unit_test(a_timeout_ends_a_read_in_flight),
         cmocka_unit_test(no_responders_is_not_an_answer),
         cmocka_unit_test(who_was_cut_off_has_not_asked),
         cmocka_unit_test(an_outage_longer_than_the_lease_takes_no_run_away),
