@@ -455,7 +455,9 @@ static void on_body(struct bw_run *run, struct json *value, const char *why)
         return;
     }
     run->doing.body = value;
-    if (run->doing.step->verb == VERB_CALL)
+    if (run->mailed) /* while expressions were evaluated; nothing is sent yet */
+        bw_run_advance(run);
+    else if (run->doing.step->verb == VERB_CALL)
         bw_call_do(run);
     else
         bw_page_do(run);

@@ -106,11 +106,15 @@ static struct err nudge(struct bus_op *op, const struct bus_reply *reply)
 
 /* ---- the mail ------------------------------------------------------------------------------------------------- */
 
+/* Read where it was written: a follower may not know yet who holds the run. */
 static struct err mailed(struct bus_op *op, const struct bus_reply *reply)
 {
+    struct gw_chain *chain = SELF(struct gw_chain, CHAIN_MAGIC, op);
+
     if (failed(reply->err))
         return reply->err;
-    return gw_chain_read(SELF(struct gw_chain, CHAIN_MAGIC, op), nudge);
+    chain->leader = true;
+    return gw_chain_read(chain, nudge);
 }
 
 static struct err run_read(struct bus_op *op, const struct bus_reply *reply)
