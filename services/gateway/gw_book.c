@@ -21,8 +21,8 @@ struct gw_book {
     struct gw *gw;
     struct run_tenants *tenants;
     struct map *flows; /* key -> struct json: the whole value */
-    struct map
-        *versions; /* "<flow>.v<n>" -> struct json: those that the bucket's history has, too */
+    /* "<flow>.v<n>" -> struct json: those that the bucket's history has, too, since the flow was last removed */
+    struct map *versions;
     struct map *upstreams; /* name -> struct run_upstream */
     struct map *depths;    /* tenant -> struct depth */
     struct gw_refusals *refusals;
@@ -75,6 +75,30 @@ static const char *version_key(const char *name, uint64_t version, char ret[VERS
     return ret;
 }
 
+/* All whose keys begin so. */
+static void forget_json(struct map *map, const char *prefix)
+{
+    const char *key;
+    void *value;
+
+    for (size_t it = 0; map_next(map, &it, &key, &value);) {
+        if (!str_starts(key, prefix))
+            continue;
+        struct json *v = map_remove(map, key);
+        json_free(&v);
+    }
+}
+
+static void forget_flow(struct gw_book *book, const char *name)
+{
+    struct json *flow = map_remove(book->flows, name);
+    char versions[VERSION_KEY_SIZE];
+
+    json_free(&flow);
+    str_format(versions, sizeof versions, "%s.v", name);
+    forget_json(book->versions, versions);
+}
+
 static void keep_version(struct gw_book *book, const char *name, struct json *doc)
 {
     uint64_t version = (uint64_t)json_int(json_get(doc, "version"));
@@ -94,8 +118,7 @@ static struct err read_flow(struct gw_book *book, const char *key, const struct 
     struct run_flow_setting says;
 
     if (bus_kv_gone(msg)) {
-        old = map_remove(book->flows, key);
-        json_free(&old);
+        forget_flow(book, key);
         return OK;
     }
     struct err e = parse(msg, &doc, why);
@@ -174,17 +197,6 @@ static void clear_values(struct map *map)
     }
 }
 
-static void clear_json(struct map *map)
-{
-    const char *key;
-    void *value;
-
-    for (size_t it = 0; map_next(map, &it, &key, &value);) {
-        struct json *v = map_remove(map, key);
-        json_free(&v);
-    }
-}
-
 static void on_tenants_anew(void *self)
 {
     struct gw_book *book = self;
@@ -196,8 +208,8 @@ static void on_flows_anew(void *self)
 {
     struct gw_book *book = self;
 
-    clear_json(book->flows);
-    clear_json(book->versions);
+    forget_json(book->flows, "");
+    forget_json(book->versions, "");
     gw_refusal_clear(book->refusals, BUCKET_FLOWS);
 }
 static void on_upstreams_anew(void *self)
@@ -322,7 +334,7 @@ static void free_values(struct map **map)
 
 static void free_json(struct map **map)
 {
-    clear_json(*map);
+    forget_json(*map, "");
     map_free(map);
 }
 
@@ -389,14 +401,14 @@ static struct err no_flow(const struct gw_book *book, const char *ref, struct pr
     return err_of(ERR_REJECT, "look up flow");
 }
 
-/* Kept by hand, or replaced by a newer one; of a flow that was removed none is left. */
+/* Kept by hand, or replaced by a newer one. */
 static const struct json *find_version(const struct gw_book *book, const char *name,
                                        uint64_t version)
 {
     char key[VERSION_KEY_SIZE];
     const struct json *kept = map_find(book->flows, version_key(name, version, key));
 
-    return kept || !map_find(book->flows, name) ? kept : map_find(book->versions, key);
+    return kept ? kept : map_find(book->versions, key);
 }
 
 struct err gw_book_flow(const struct gw_book *book, const char *ref,

@@ -88,6 +88,17 @@ static RIG_UNUSED void rig_put(const char *bucket, const char *key, const char *
     fake_settle();
 }
 
+/* As an operator's `nats kv del`. */
+static RIG_UNUSED void rig_remove(struct rig *r, const char *bucket, const char *key)
+{
+    const struct bus_header gone = {"KV-Operation", "DEL"};
+    char subject[SUBJECT_SIZE];
+
+    str_format(subject, sizeof(subject), "$KV.%s.%s", bucket, key);
+    assert_true(bus_send(r->client, &(struct bus_out){subject, bytes_of(NULL, 0), &gone, 1}));
+    fake_settle();
+}
+
 /* ---- up and down ----------------------------------------------------------------------------------- */
 
 static RIG_UNUSED int rig_up_with(void **state, const char *tenants)

@@ -50,6 +50,24 @@ static void flow_of_a_bucket_that_is_gone_is_not_known(void **state)
     assert_true(rig_says(r, "is not known"));
 }
 
+static void flow_that_was_removed_has_no_versions(void **state)
+{
+    struct rig *r = *state;
+
+    rig_put(BUCKET_FLOWS, "f", "{\"version\":1,\"flow\":" SET "}");
+    rig_put(BUCKET_FLOWS, "fg", "{\"version\":1,\"flow\":" SET "}");
+    rig_put(BUCKET_FLOWS, "fg", "{\"version\":2,\"flow\":" SET "}");
+    rig_remove(r, BUCKET_FLOWS, "f");
+    rig_submit(r, "{\"flow\":\"f@1\"}");
+    assert_true(rig_says(r, "is not known"));
+    /* Nor when it is put again; and another's stand. */
+    rig_put(BUCKET_FLOWS, "f", "{\"version\":3,\"flow\":" SET "}");
+    rig_submit(r, "{\"flow\":\"f@1\"}");
+    assert_true(rig_says(r, "is not known"));
+    rig_submit(r, "{\"flow\":\"fg@1\"}");
+    assert_true(rig_says(r, "\"run_id\""));
+}
+
 static void upstream_of_a_bucket_that_is_gone_is_not_known(void **state)
 {
     struct rig *r = *state;
@@ -102,6 +120,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_LISTED(tenant_of_a_bucket_that_is_gone_is_not_known),
         WITH(flow_of_a_bucket_that_is_gone_is_not_known),
+        WITH(flow_that_was_removed_has_no_versions),
         WITH(upstream_of_a_bucket_that_is_gone_is_not_known),
         WITH(value_that_was_refused_is_gone_with_its_bucket),
     };
