@@ -283,6 +283,7 @@ static void add_outcome(struct run_fold *f, const struct entry *e)
     add_artifacts(f, e);
     if (*e->step.upstream && !unsent)
         f->calls++;
+    s->unsent += unsent;
     if (unsent)
         return;
     if (e->step.result == RESULT_FAILED && !e->step.final) {

@@ -39,6 +39,7 @@ struct run_lease {
 struct run_step {
     const char *id;
     uint32_t attempts;      /* the highest attempt number seen */
+    uint32_t unsent;        /* of these: those that an upstream's limit deferred */
     uint32_t failures;      /* attempts that failed and were tried again, in a row */
     bool settled;           /* the last outcome was final */
     struct entry_step last; /* valid if outcomes > 0 */

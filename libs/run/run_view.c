@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "problem/problem.h"
+#include "run/run_next.h"
 
 /* ---- small builders --------------------------------------------------------------------------------- */
 
@@ -61,51 +62,85 @@ static const struct run_step **in_order(const struct run_fold *f, size_t *ret_co
     return all;
 }
 
-static struct json *step_seen(const struct run_fold *f, const struct run_step *s)
+/* To be deferred by an upstream's limit is not a try. */
+static int64_t tries_of(const struct run_step *s)
+{
+    return s->attempts > s->unsent ? s->attempts - s->unsent : 0;
+}
+
+/* A read has no entry before its outcome: only the flow says that it is being done.  NULL: not of interest, or unreadable. */
+static struct flow *flow_of(const struct run_fold *f)
+{
+    struct flow *flow = NULL;
+    struct problem why;
+
+    if (f->phase != RUN_LEASED)
+        return NULL;
+    struct json *doc = parsed(f->plan.flow);
+    (void)!failed(flow_read(&flow, doc, "", &why));
+    json_free(&doc);
+    return flow;
+}
+
+/* The step that is being done or waited for, or at which it ended; "" none. */
+static const char *step_here(const struct run_fold *f, const struct flow *flow)
+{
+    const struct flow_step *at = flow ? run_position(flow, f) : NULL;
+
+    if (f->phase == RUN_ENDED)
+        return f->end.step;
+    if (f->intent.dangling)
+        return f->intent.step;
+    if (f->phase == RUN_WAITING)
+        return f->waiting.step;
+    return at ? at->id : "";
+}
+
+static struct json *step_in_hand(const struct run_fold *f, int64_t since_ms)
 {
     struct json *one = json_new_object();
 
-    if (s->settled) {
-        set_text(one, "status", entry_result_word(s->last.result));
-        json_set(one, "ms", json_new_int((int64_t)s->last.ms));
-        set_text(one, "code", s->last.code);
-    } else {
-        set_text(one, "status", f->phase == RUN_WAITING ? "waiting" : "running");
-        set_time(one, "since", s->since_ms ? s->since_ms : s->ended_ms);
-    }
-    if (s->attempts > 1)
-        json_set(one, "tries", json_new_int(s->attempts));
+    set_text(one, "status", f->phase == RUN_WAITING ? "waiting" : "running");
+    set_time(one, "since", since_ms);
     return one;
 }
 
-static struct json *steps_seen(const struct run_fold *f)
+static struct json *step_done(const struct run_step *s)
+{
+    struct json *one = json_new_object();
+
+    set_text(one, "status", entry_result_word(s->last.result));
+    json_set(one, "ms", json_new_int((int64_t)s->last.ms));
+    set_text(one, "code", s->last.code);
+    return one;
+}
+
+static void add_step(struct json *to, const struct run_fold *f, const struct run_step *s,
+                     const char *here)
+{
+    bool in_hand = !s->settled && f->phase != RUN_ENDED && str_equal(s->id, here);
+
+    if (!in_hand && !s->outcomes)
+        return;
+    struct json *one =
+        in_hand ? step_in_hand(f, s->since_ms ? s->since_ms : s->ended_ms) : step_done(s);
+    if (tries_of(s) > 1)
+        json_set(one, "tries", json_new_int(tries_of(s)));
+    json_set(to, s->id, one);
+}
+
+static struct json *steps_seen(const struct run_fold *f, const char *here)
 {
     struct json *steps = json_new_object();
     size_t count;
     const struct run_step **all = in_order(f, &count);
 
     for (size_t i = 0; i < count; i++)
-        json_set(steps, all[i]->id, step_seen(f, all[i]));
+        add_step(steps, f, all[i], here);
     mem_free(&all);
+    if (*here && !run_fold_step(f, here) && f->phase != RUN_ENDED)
+        json_set(steps, here, step_in_hand(f, f->last_holder_ms));
     return steps;
-}
-
-/* Where it stands, for people: the last step begun that is not settled, else the last settled. */
-static const char *step_now(const struct run_fold *f)
-{
-    const char *id;
-    void *value;
-
-    if (f->intent.dangling)
-        return f->intent.step;
-    for (size_t it = 0; map_next(f->steps, &it, &id, &value);) {
-        const struct run_step *s = value;
-        if (!s->settled)
-            return s->id;
-    }
-    if (f->phase == RUN_WAITING && *f->waiting.step)
-        return f->waiting.step;
-    return f->last ? f->last->id : "";
 }
 
 /* ---- ended -------------------------------------------------------------------------------------------- */
@@ -231,14 +266,16 @@ static struct json *waiting_of(const struct run_fold *f)
 
 struct json *run_view(const struct run_fold *f, int64_t now_wall_ms)
 {
-    struct json *doc = json_new_object();
+    struct json *doc  = json_new_object();
+    struct flow *flow = flow_of(f);
+    const char *here  = step_here(f, flow);
     char trace[33];
 
     json_set(doc, "run_id", json_new_str(f->plan.run));
     set_text(doc, "key", f->plan.key);
     json_set(doc, "flow", json_new_str(f->plan.flow_name));
     json_set(doc, "status", json_new_str(run_status_text(f)));
-    set_text(doc, "step", step_now(f));
+    set_text(doc, "step", *here ? here : f->last ? f->last->id : "");
     if (f->session.state == SESSION_OPEN)
         set_text(doc, "session", f->session.id);
     set_text(doc, "lane", f->plan.lane);
@@ -247,7 +284,7 @@ struct json *run_view(const struct run_fold *f, int64_t now_wall_ms)
     if (f->phase == RUN_WAITING)
         json_set(doc, "waiting", waiting_of(f));
     json_set(doc, "milestones", marks_of(f));
-    json_set(doc, "steps", steps_seen(f));
+    json_set(doc, "steps", steps_seen(f, here));
     json_set(doc, "labels", f->plan.labels.len ? parsed(f->plan.labels) : json_new_object());
     set_root(doc, f);
     set_text(doc, "replay_of", f->plan.replay_of);
@@ -259,6 +296,7 @@ struct json *run_view(const struct run_fold *f, int64_t now_wall_ms)
         json_set(doc, "ms", spans(f, now_wall_ms));
         set_text(doc, "trace_id", trace_of(f, trace));
     }
+    flow_free(&flow);
     return doc;
 }
 
@@ -277,7 +315,7 @@ static struct json *outcome_of(const struct run_step *s)
     set_text(value, "result", entry_result_word(s->last.result));
     set_text(value, "code", s->last.code);
     json_set(value, "ms", json_new_int((int64_t)s->last.ms));
-    json_set(value, "tries", json_new_int(s->attempts));
+    json_set(value, "tries", json_new_int(tries_of(s)));
     set_text(value, "url", s->last.url);
     return value;
 }
