@@ -160,6 +160,22 @@ static void add_end(struct run_fold *f, const struct entry *e)
     f->ended_ms        = e->stored_ms;
     f->intent.dangling = false;
     let_go(f, RUN_ENDED, e->stored_ms);
+    if (!e->end.ended_at)
+        return;
+    f->started_ms       = e->end.started_at;
+    f->ended_ms         = e->end.ended_at;
+    f->running_total_ms = (int64_t)e->end.running_ms;
+    f->waited_total_ms  = (int64_t)e->end.waiting_ms;
+}
+
+void run_fold_tell_times(const struct run_fold *f, int64_t now_ms, struct entry_end *to)
+{
+    int64_t open = now_ms > f->phase_since_ms ? now_ms - f->phase_since_ms : 0;
+
+    to->started_at = f->started_ms;
+    to->ended_at   = now_ms;
+    to->running_ms = (uint64_t)(f->running_total_ms + (f->phase == RUN_LEASED ? open : 0));
+    to->waiting_ms = (uint64_t)(f->waited_total_ms + (f->phase == RUN_WAITING ? open : 0));
 }
 
 /* ---- sessions ------------------------------------------------------------------------------------ */

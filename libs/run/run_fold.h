@@ -145,6 +145,9 @@ const struct run_step *run_fold_step(const struct run_fold *f,
 /* Is this the lease that stands? */
 bool run_fold_mine(const struct run_fold *f, uint64_t token);
 
+/* What an END of now says of the run's times: read back, it is said the same. */
+void run_fold_tell_times(const struct run_fold *f, int64_t now_ms, struct entry_end *to);
+
 /* Wall ms; INT64_MAX: none.  The three that count from the PLAN. */
 int64_t run_due_ms(const struct run_fold *f);      /* not_before, or WAITING's */
 int64_t run_start_by_ms(const struct run_fold *f); /* start_within */

@@ -132,6 +132,8 @@ struct entry_end {
     bool replayable;
     uint32_t calls;
     const char *session;
+    int64_t started_at, ended_at; /* wall ms; 0: by the times of storing */
+    uint64_t running_ms, waiting_ms;
 };
 struct entry_mail {
     const char *by, *name, *id;

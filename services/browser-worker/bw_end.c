@@ -41,6 +41,7 @@ static struct entry *end_entry(struct bw_run *run, enum run_status status, const
     e->end.step       = step ? step->id : "";
     e->end.replayable = *e->end.code ? problem_replayable(problem_of_word(e->end.code)) : true;
     e->end.calls      = run->fold.calls;
+    run_fold_tell_times(&run->fold, clk_wall_ms(), &e->end);
     if (status == STATUS_CANCELLED && run->fold.cancelled)
         e->end.reason = run->fold.cancel.reason;
     bool keeps = run->fold.plan.keep_session_ms && status == STATUS_DONE &&

@@ -224,6 +224,7 @@ static struct err append_end(struct sch_mend *m, const struct entry_end *end)
     struct buf body;
 
     buf_init(&body, ENTRY_BODY_MAX);
+    run_fold_tell_times(&m->fold, clk_wall_ms(), &e.end);
 
     struct err err = wire_write_entry(&e, &body);
     size_t count   = wire_entry_headers(&e, arena, headers);

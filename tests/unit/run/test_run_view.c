@@ -160,6 +160,26 @@ static void in_an_ended_run_nothing_runs(void **state)
     assert_null(of_step("list", "since"));
 }
 
+/* Whoever ends a run has another clock than the stream: what he said of its times is what all say. */
+static void its_times_are_those_of_who_ended_it(void **state)
+{
+    struct entry over;
+
+    (void)state;
+    s.now += 40;
+    story_lease(&s, 7);
+    over            = story_entry(&s, ENTRY_END);
+    over.end.status = STATUS_DONE;
+    run_fold_tell_times(&s.fold, s.now + 300, &over.end);
+    over.stored_ms = s.now + 1000;
+    story_add(&s, over);
+    look();
+    assert_int_equal(json_int(json_get(json_get(seen, "ms"), "queued")), 40);
+    assert_int_equal(json_int(json_get(json_get(seen, "ms"), "running")), 300);
+    assert_int_equal(json_int(json_get(json_get(seen, "used"), "slot_ms")), 300);
+    assert_int_equal(s.fold.ended_ms, s.now + 300);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -172,6 +192,7 @@ int main(void)
         CASE(a_read_that_is_tried_again_counts),
         CASE(to_be_deferred_is_no_try),
         CASE(in_an_ended_run_nothing_runs),
+        CASE(its_times_are_those_of_who_ended_it),
     };
     return cmocka_run_group_tests_name("run_view", tests, NULL, NULL);
 }

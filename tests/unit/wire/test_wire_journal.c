@@ -105,7 +105,11 @@ static struct entry full(enum entry_kind kind)
                     .result     = json,
                     .replayable = true,
                     .calls      = 9,
-                    .session    = "s" RUN},
+                    .session    = "s" RUN,
+                    .started_at = 1700000000001,
+                    .ended_at   = 1700000000002,
+                    .running_ms = 3,
+                    .waiting_ms = 4},
         .mail    = {.by     = "ann",
                     .name   = "approve",
                     .id     = "1",
@@ -168,7 +172,8 @@ static void assert_same_rest(const struct entry *a, const struct entry *b)
     SAME(waiting, hold_ms);
     SAME(end, status), SAME_TEXT(end, code), SAME_TEXT(end, reason), SAME_TEXT(end, detail);
     SAME_TEXT(end, step), SAME_DATA(end, result), SAME(end, replayable), SAME(end, calls);
-    SAME_TEXT(end, session);
+    SAME_TEXT(end, session), SAME(end, started_at), SAME(end, ended_at);
+    SAME(end, running_ms), SAME(end, waiting_ms);
     SAME_TEXT(mail, by), SAME_TEXT(mail, name), SAME_TEXT(mail, id), SAME_DATA(mail, data);
     SAME_TEXT(mail, reason), SAME_TEXT(mail, child), SAME(mail, status);
 }
