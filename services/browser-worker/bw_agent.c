@@ -215,6 +215,15 @@ static void go(struct bw_call *c, bool granted)
     }
 }
 
+/* What became of the last request; the next one needs a permit of its own. */
+static void ask_for_more(struct bw_call *c, const struct bw_verdict *v)
+{
+    const struct bw_answer sofar = answer_of(c, v);
+
+    c->unreported = true;
+    c->more(c->asker, &sofar, go, c);
+}
+
 /* The same command, in the same session, from where it stands. */
 static void send_again(struct bw_call *c, const struct bw_reading *r)
 {
@@ -225,14 +234,19 @@ static void send_again(struct bw_call *c, const struct bw_reading *r)
         c->remote_id = mem_strdup(r->remote_id);
         json_set(c->body, c->profile->session_field, json_new_str(c->remote_id));
     }
-    if (!c->more) {
+    if (c->more) {
+        const struct bw_verdict well = bw_agent_judge_own(CALL_DONE, CALL_OK, NULL, "");
+        ask_for_more(c, &well);
+    } else {
         go(c, true);
-        return;
     }
-    const struct bw_verdict well = bw_agent_judge_own(CALL_DONE, CALL_OK, NULL, "");
-    const struct bw_answer sofar = answer_of(c, &well);
-    c->unreported                = true;
-    c->more(c->asker, &sofar, go, c);
+}
+
+/* Deferred on its way: this request did nothing, those before it did.  It is sent again rather than given up halfway. */
+static bool may_be_sent_again(const struct bw_call *c, const struct bw_verdict *v)
+{
+    return v->fate == CALL_DEFERRED && c->acted && c->effect == EFFECT_UNSAFE && c->more &&
+           c->requests <= c->profile->again_max && left_ms(c) > 0;
 }
 
 /* ---- a picture --------------------------------------------------------------------------- */
@@ -322,6 +336,8 @@ static void on_response(void *self, const struct http_response *response)
     struct bw_verdict v = judge(c, response);
     if (v.fate == CALL_DONE && !v.session_gone)
         read_answer(c, response);
+    else if (may_be_sent_again(c, &v))
+        ask_for_more(c, &v);
     else
         finish(c, v, NULL, NULL);
 }

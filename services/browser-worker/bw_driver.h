@@ -72,7 +72,8 @@ struct bw_request {
     /* A command that an agent asks to go on with takes further requests, and each counts at the
        upstream.  Before one of them `more` hears what became of the last (report it), gets the
        next permit and calls go(call, true); go(call, false): none is to be had.  From the loop,
-       at once or later, never after cancel.  NULL: it goes on at once. */
+       at once or later, never after cancel.  NULL: it goes on at once.  Of an unsafe command the
+       last may have been deferred: then the same is sent again. */
     bw_more_fn *more;
     void *self;
 };

@@ -119,6 +119,11 @@ static uint64_t gated_ms(uint64_t retry_after_ms)
     return retry_after_ms < DEFERRED_MS ? retry_after_ms : DEFERRED_MS;
 }
 
+static uint64_t again_ms(const struct bw_answer *a)
+{
+    return a->call_class == CALL_RATE ? gated_ms(a->retry_after_ms) : a->retry_after_ms;
+}
+
 static uint64_t deferred_ms(const struct bw_permit_answer *answer)
 {
     bool gated = str_equal(answer->why, "upstream_limited") ||
@@ -137,6 +142,43 @@ static void defer(struct bw_run *run, const struct bw_permit_answer *answer)
 
 /* ---- one more request of the same call: its own permit -------------------------------------------------------- */
 
+static void ask_to_go_on(struct bw_run *run);
+
+static uint64_t going_left_ms(const struct bw_run *run)
+{
+    uint64_t now = bus_now(run->bw->bus);
+
+    return run->doing.until_ms > now ? run->doing.until_ms - now : 0;
+}
+
+/* An unsafe command that is stopped halfway is one of which nobody knows: it waits where it is, as long as its step may take.
+   Any other gives its slot back meanwhile, and is begun again. */
+static bool waits_here(const struct bw_run *run)
+{
+    const struct flow_step *step = run->doing.step;
+
+    return step && step->effect == EFFECT_UNSAFE && going_left_ms(run) > 0;
+}
+
+static struct err going_waited(struct bus_op *op, const struct bus_reply *reply)
+{
+    struct bw_run *run = SELF(struct bw_run, BW_RUN_MAGIC, op);
+
+    (void)reply;
+    if (waits_here(run))
+        ask_to_go_on(run);
+    else
+        run->going(run->calling, false);
+    return OK;
+}
+
+static void go_on_later(struct bw_run *run, uint64_t wait_ms)
+{
+    uint64_t left = going_left_ms(run);
+
+    (void)bus_wait(&run->op, wait_ms < left ? wait_ms : left, going_waited);
+}
+
 static void more_granted(void *self, const struct bw_permit_answer *answer)
 {
     struct bw_run *run = self;
@@ -145,23 +187,37 @@ static void more_granted(void *self, const struct bw_permit_answer *answer)
     run->asking = NULL;
     if (answer->granted && !fresh)
         bw_permit_return(run->bw->permits, &run->permit);
-    run->going(run->calling, fresh);
+    if (!fresh && waits_here(run))
+        go_on_later(run, answer->granted ? 0 : deferred_ms(answer));
+    else
+        run->going(run->calling, fresh);
 }
 
-static void ask_for_more(void *self, const struct bw_answer *so_far, bw_go_fn *go,
-                         struct bw_call *call)
+static void ask_to_go_on(struct bw_run *run)
 {
-    struct bw_run *run         = self;
-    struct bw_permit_want want = {.wait_ms = PERMIT_WAIT_MS, .session = ""};
+    struct bw_permit_want want = {.session = ""};
 
-    must(call == run->calling);
-    run->going = go;
-    report(run, so_far, false, false);
+    want.wait_ms = waits_here(run) ? going_left_ms(run) : PERMIT_WAIT_MS;
     if (works_in_session(run)) {
         want.session     = run->fold.session.id;
         want.session_use = true;
     }
     ask(run, want, more_granted);
+}
+
+/* The last one may have been deferred: then the same is sent again. */
+static void ask_for_more(void *self, const struct bw_answer *so_far, bw_go_fn *go,
+                         struct bw_call *call)
+{
+    struct bw_run *run = self;
+
+    must(call == run->calling);
+    run->going = go;
+    report(run, so_far, false, false);
+    if (so_far->fate == CALL_DEFERRED)
+        go_on_later(run, again_ms(so_far));
+    else
+        ask_to_go_on(run);
 }
 
 /* ---- sending ---------------------------------------------------------------------------------------------- */
@@ -207,6 +263,7 @@ static void start(struct bw_run *run, enum bw_verb verb, bw_answer_fn *fn)
         .self     = run};
 
     d->verb      = verb;
+    d->until_ms  = bus_now(run->bw->bus) + request.timeout_ms;
     run->calling = d->driver->start(&run->bw->drivers, &request, fn, run);
 }
 
@@ -215,9 +272,8 @@ static void note_answer(struct bw_run *run, const struct bw_answer *a)
 {
     struct bw_doing *d = &run->doing;
 
-    d->fate = a->fate;
-    d->retry_after_ms =
-        a->call_class == CALL_RATE ? gated_ms(a->retry_after_ms) : a->retry_after_ms;
+    d->fate             = a->fate;
+    d->retry_after_ms   = again_ms(a);
     d->outcome.upstream = d->upstream_copy.name;
     d->outcome.endpoint = bw_step_keep(run, a->endpoint_path);
     d->outcome.status   = (uint32_t)a->status;

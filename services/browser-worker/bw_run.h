@@ -72,6 +72,7 @@ struct bw_doing {
     const char *artifacts[8];
     bw_then_fn *then;
     enum bw_verb verb;
+    uint64_t until_ms; /* its call may take so long (monotonic ms) */
 };
 
 /* What became of our own unsafe call that has no good answer. Kept beside the slate, which is wiped before the session is closed:
@@ -117,6 +118,7 @@ struct bw_run {
 
     uint64_t token;
     struct run_fold fold;
+    struct run_fold *left; /* what is left of a journal that lost entries, while it is read */
     struct flow *flow;
     struct run_hand hand;
     bool leader_read; /* the journal is to be read from the stream's leader */
@@ -126,6 +128,7 @@ struct bw_run {
     uint64_t beat_sent_ms,
         beat_confirmed_ms;      /* monotonic; the send time of the last confirmed one */
     bool yielding;              /* drain: give it back at the next boundary */
+    bool foreign;               /* behind our LEASED another holder wrote */
     bool mailed;                /* somebody wrote to its journal, and that is yet to be read */
     bool over;                  /* acked, released or dropped: nothing more is done */
     bool chain_over, beat_over; /* when both chains have ended it is freed */

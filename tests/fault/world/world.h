@@ -78,9 +78,10 @@ struct world {
     uint64_t used[SESSIONS_MAX]; /* when it was last asked for something */
     unsigned opened, orders;
     uint64_t call_ms;
-    bool limited; /* it says 402 */
-    bool broken;  /* it says 500 to who opens a session */
-    const char *page; /* what there is to be retrieved, as JSON; NULL: {} */
+    bool limited;      /* it says 402 */
+    bool broken;       /* it says 500 to who opens a session */
+    unsigned requests; /* that a command takes; 0: one */
+    const char *page;  /* what there is to be retrieved, as JSON; NULL: {} */
 };
 static struct world world;
 static struct fake_hurt hurting;
@@ -92,10 +93,12 @@ enum { DRIVER_MAGIC = 0x64726976 };
 struct bw_call {
     struct bus_op op;
     enum bw_verb verb;
+    enum entry_effect effect;
     bw_answer_fn *fn;
+    bw_more_fn *more;
     void *self;
-    unsigned session;
-    bool cancelled;
+    unsigned session, requests; /* requests: yet to be answered */
+    bool cancelled, stopped;
 };
 
 static void call_end(struct bus_op *op, struct err e)
@@ -104,6 +107,15 @@ static void call_end(struct bus_op *op, struct err e)
 
     (void)e;
     mem_free(&c);
+}
+
+static struct err call_answer(struct bus_op *op, const struct bus_reply *reply);
+
+/* An order that is stopped halfway is one of which nobody knows. */
+static void call_go(struct bw_call *c, bool granted)
+{
+    c->stopped = !granted;
+    (void)bus_wait(&c->op, granted ? world.call_ms : 0, call_answer);
 }
 
 static struct err call_answer(struct bus_op *op, const struct bus_reply *reply)
@@ -119,6 +131,10 @@ static struct err call_answer(struct bus_op *op, const struct bus_reply *reply)
     (void)reply;
     if (c->cancelled)
         return bus_op_done(op);
+    if (!c->stopped && --c->requests > 0) {
+        c->more(c->self, &a, call_go, c);
+        return OK;
+    }
     snprintf(remote, sizeof remote, "r%u", c->session);
     bool gone = c->verb != BW_OPEN && c->verb != BW_LIST &&
                 (c->session >= SESSIONS_MAX || !world.open[c->session]);
@@ -153,6 +169,12 @@ static struct err call_answer(struct bus_op *op, const struct bus_reply *reply)
         a.remote_id            = NULL;
         world.open[c->session] = false;
     }
+    if (c->stopped) {
+        a.fate           = c->effect == EFFECT_UNSAFE ? CALL_UNANSWERED : CALL_DEFERRED;
+        a.retry_after_ms = 1000;
+        a.code           = "upstream_refused";
+        a.detail         = "it was stopped halfway";
+    }
     a.value = c->verb == BW_LIST ? json_new_array() : json_new_object();
     if (c->verb == BW_RETRIEVE && world.page) {
         char why[JSON_WHY_SIZE];
@@ -177,12 +199,15 @@ static struct bw_call *driver_start(const struct bw_drivers *env,
     struct bw_call *c = mem_new(struct bw_call);
 
     (void)env;
-    c->verb    = request->verb;
-    c->fn      = fn;
-    c->self    = self;
-    c->session = request->remote_id && request->remote_id[0] == 'r'
-                     ? (unsigned)atoi(request->remote_id + 1)
-                     : SESSIONS_MAX;
+    c->verb     = request->verb;
+    c->fn       = fn;
+    c->effect   = request->effect;
+    c->more     = request->more;
+    c->self     = self;
+    c->requests = request->verb == BW_BROWSE && world.requests ? world.requests : 1;
+    c->session  = request->remote_id && request->remote_id[0] == 'r'
+                      ? (unsigned)atoi(request->remote_id + 1)
+                      : SESSIONS_MAX;
     if (request->verb == BW_OPEN) {
         must(world.opened < SESSIONS_MAX);
         c->session             = world.opened++;
@@ -202,8 +227,11 @@ static void driver_cancel(struct bw_call **slot)
     struct bw_call *c = *slot;
 
     *slot = NULL;
-    if (c)
-        c->cancelled = true;
+    if (!c)
+        return;
+    c->cancelled = true;
+    if (bus_op_parked(&c->op)) /* it waits for its next permit */
+        (void)bus_op_done(&c->op);
 }
 
 static struct err driver_check(enum bw_verb verb, const struct json *body, char *why,

@@ -354,6 +354,51 @@ static void each_further_request_waits_for_its_own_permit(void **state)
     assert_int_equal(t.fate, CALL_DONE);
 }
 
+/* An order of two requests, the second of which meets a fault; with as many permits as it asks for. */
+static struct asked order_with(const char *fault)
+{
+    struct asked t  = {0};
+    unsigned permit = 0;
+    char id[256], body[160];
+
+    open_session(id);
+    str_format(body, sizeof body, "{\"fault\":\"%s\",\"endpoint\":\"browse\",\"skip\":1}",
+               fault);
+    sim_rig_say(&sim, "POST", "/_sim/faults", body);
+    start_with(
+        &t,
+        (struct bw_request){
+            .verb = BW_BROWSE, .effect = EFFECT_UNSAFE, .remote_id = id, .more = on_more},
+        "{\"cmd\":\"buy sim:status=CONTINUE,DONE\"}");
+    while (!t.answers) {
+        uv_run(&loop, UV_RUN_ONCE);
+        if (t.mores > permit && !t.answers) {
+            permit = t.mores;
+            held.go(held.call, true);
+        }
+    }
+    return t;
+}
+
+static void deferred_on_its_way_an_unsafe_command_goes_on(void **state)
+{
+    (void)state;
+    struct asked t = order_with("429");
+    assert_int_equal(t.fate, CALL_DONE);
+    assert_int_equal(t.mores, 2);
+    assert_int_equal(held.call_class, CALL_RATE);
+    assert_int_equal(sim_rig_number(&sim, "calls", "browse", "arrived"), 3);
+}
+
+static void what_failed_on_its_way_is_not_sent_again(void **state)
+{
+    (void)state;
+    struct asked t = order_with("500_after");
+    assert_int_equal(t.fate, CALL_FAILED);
+    assert_int_equal(t.mores, 1);
+    assert_int_equal(sim_rig_number(&sim, "calls", "browse", "arrived"), 2);
+}
+
 static void without_a_further_permit_it_ends_with_what_is_known(void **state)
 {
     struct asked read = {0}, unsafe = {0};
@@ -612,6 +657,8 @@ int main(void)
         TEST(past_its_deadline_a_command_is_not_sent_again),
         TEST(refused_on_the_way_an_unsafe_command_is_not_unsent),
         TEST(each_further_request_waits_for_its_own_permit),
+        TEST(deferred_on_its_way_an_unsafe_command_goes_on),
+        TEST(what_failed_on_its_way_is_not_sent_again),
         TEST(without_a_further_permit_it_ends_with_what_is_known),
         TEST(every_fault_has_its_fate_class_and_code),
         TEST(a_hang_ends_at_the_steps_timeout),

@@ -118,6 +118,111 @@ static void an_order_whose_session_cannot_be_opened_fails(void **state)
     follow(&s, WELL);
 }
 
+/* ---- a command of several requests ------------------------------------------------------------------- */
+
+enum { PAUSE_MS = 20000, ORDER_MS = 40000 };
+#define LONG(effect) \
+    "{\"id\":\"b\",\"timeout\":\"40s\",\"effect\":\"" effect \
+    "\",\"browse\":{\"cmd\":\"order\"}}"
+
+static void pause_upstream(bool paused)
+{
+    char value[200];
+
+    str_format(
+        value, sizeof value,
+        "{\"driver\":\"agent\",\"profile\":\"multion\",\"url\":\"https://sim.example/v1\","
+        "\"rate\":{\"per_s\":100,\"burst\":100},\"in_flight\":10,\"sessions\":5,"
+        "\"session_idle\":\"10m\",\"paused\":%s}",
+        paused ? "true" : "false");
+    put(BUCKET_UPSTREAMS, "sim", value);
+}
+
+static void several_requests(void)
+{
+    world.call_ms  = 2000;
+    world.requests = 3;
+}
+
+static enum run_phase meanwhile;
+
+static bool drive_paused(void)
+{
+    bool submitted = world.stage > 0 || drive_submit();
+
+    if (submitted && world.stage == 0 && world.orders == 1) {
+        pause_upstream(true);
+        next_stage();
+    }
+    if (world.stage == 1 && fake_now() >= world.at + PAUSE_MS) {
+        if (phase_of(world.run) != meanwhile)
+            complain("that is no way to wait");
+        pause_upstream(false);
+        next_stage();
+    }
+    return failures || (world.stage == 2 && run_over(world.run));
+}
+
+static void an_order_under_way_waits_for_its_upstream(void **state)
+{
+    static const struct scenario s = {.name    = "paused",
+                                      .submit  = FLOW(ON_SIM, OPEN LONG("unsafe")),
+                                      .key     = "k",
+                                      .prepare = several_requests,
+                                      .drive   = drive_paused,
+                                      .orders  = 1,
+                                      .status  = "done"};
+
+    (void)state;
+    meanwhile = RUN_LEASED;
+    follow(&s, WELL);
+}
+
+static void what_may_be_begun_again_gives_its_slot_back_meanwhile(void **state)
+{
+    static const struct scenario s = {.name    = "paused in a look",
+                                      .submit  = FLOW(ON_SIM, OPEN LONG("read")),
+                                      .key     = "k",
+                                      .prepare = several_requests,
+                                      .drive   = drive_paused,
+                                      .orders  = 2,
+                                      .status  = "done"};
+
+    (void)state;
+    meanwhile = RUN_WAITING;
+    follow(&s, WELL);
+}
+
+/* As long as its step may take, and no longer. */
+static bool drive_paused_for_good(void)
+{
+    bool submitted = world.stage > 0 || drive_submit();
+
+    if (submitted && world.stage == 0 && world.orders == 1) {
+        pause_upstream(true);
+        next_stage();
+    }
+    if (world.stage == 1 && fake_now() > world.at + 2 * ORDER_MS)
+        complain("it waits for longer than its step may take");
+    if (world.stage == 1 && run_over(world.run) && fake_now() < world.at + ORDER_MS - 2000)
+        complain("it waited for less than its step may take");
+    return failures || (world.stage == 1 && run_over(world.run));
+}
+
+static void an_order_under_way_waits_no_longer_than_its_step(void **state)
+{
+    static const struct scenario s = {.name    = "paused for good",
+                                      .submit  = FLOW(ON_SIM, OPEN LONG("unsafe")),
+                                      .key     = "k",
+                                      .prepare = several_requests,
+                                      .drive   = drive_paused_for_good,
+                                      .orders  = 1,
+                                      .status  = "indeterminate"};
+
+    (void)state;
+    follow(&s, WELL);
+}
+
 /* ---- an artifact that cannot be stored now --------------------------------------------------------------- */
 
 enum { LARGE = 300 * 1024 };
@@ -265,6 +370,9 @@ int main(void)
         cmocka_unit_test(a_session_is_handed_on_once),
         cmocka_unit_test(a_late_keep_hands_out_nobody_elses_session),
         cmocka_unit_test(an_order_whose_session_cannot_be_opened_fails),
+        cmocka_unit_test(an_order_under_way_waits_for_its_upstream),
+        cmocka_unit_test(what_may_be_begun_again_gives_its_slot_back_meanwhile),
+        cmocka_unit_test(an_order_under_way_waits_no_longer_than_its_step),
         cmocka_unit_test(a_result_is_stored_when_the_server_is_back),
         cmocka_unit_test(a_result_for_which_there_is_no_room_fails_its_run),
         cmocka_unit_test(rows_are_stored_when_the_server_is_back),
