@@ -419,42 +419,6 @@ struct err config_read(const struct config_table *tables, size_t count, int argc
     return e;
 }
 
-/* Each complaint as a line of its own that names the program: the output of several services is
-   often read in one stream. */
-static void exit_with_complaints(const char *program, const char *lines)
-{
-    while (*lines) {
-        size_t len = strcspn(lines, "\n");
-
-        fprintf(stderr, "%s: %.*s\n", program, (int)len, lines);
-        lines += len + (lines[len] == '\n');
-    }
-    exit(2);
-}
-
-void config_load(const char *program, const char *summary, const struct config_table *tables,
-                 size_t count, int argc, char **argv, bool *ret_check)
-{
-    struct reading r;
-
-    reading_init(&r, tables, count);
-    read_arguments(&r, argc, argv);
-    if (r.help || r.version) { /* even beside something wrong: help is how one mends it */
-        if (r.help)
-            config_help(program, summary, tables, count);
-        else
-            printf("%s %s\n", program, SLUICE_VERSION);
-        reading_deinit(&r);
-        exit(0);
-    }
-    read_settings(&r);
-    if (r.wrong.len > 0)
-        exit_with_complaints(program, r.wrong.at);
-    if (ret_check)
-        *ret_check = r.check;
-    reading_deinit(&r);
-}
-
 struct widths {
     int flag, env, preset;
 };
@@ -507,8 +471,8 @@ static void print_setting(struct widths w, const struct setting *s)
     printf("\n");
 }
 
-void config_help(const char *program, const char *summary, const struct config_table *tables,
-                 size_t count)
+static void print_help(const char *program, const char *summary,
+                       const struct config_table *tables, size_t count)
 {
     struct reading r;
 
@@ -524,6 +488,42 @@ void config_help(const char *program, const char *summary, const struct config_t
     print_row(w, "--check", "", "", "reads the configuration, says what is wrong, exits\n");
     print_row(w, "--version", "", "", "prints the version, exits\n");
     print_row(w, "--help", "", "", "prints this, exits\n");
+    reading_deinit(&r);
+}
+
+/* Each complaint as a line of its own that names the program: the output of several services is
+   often read in one stream. */
+static void exit_with_complaints(const char *program, const char *lines)
+{
+    while (*lines) {
+        size_t len = strcspn(lines, "\n");
+
+        fprintf(stderr, "%s: %.*s\n", program, (int)len, lines);
+        lines += len + (lines[len] == '\n');
+    }
+    exit(2);
+}
+
+void config_load(const char *program, const char *summary, const struct config_table *tables,
+                 size_t count, int argc, char **argv, bool *ret_check)
+{
+    struct reading r;
+
+    reading_init(&r, tables, count);
+    read_arguments(&r, argc, argv);
+    if (r.help || r.version) { /* even beside something wrong: help is how one mends it */
+        if (r.help)
+            print_help(program, summary, tables, count);
+        else
+            printf("%s %s\n", program, SLUICE_VERSION);
+        reading_deinit(&r);
+        exit(0);
+    }
+    read_settings(&r);
+    if (r.wrong.len > 0)
+        exit_with_complaints(program, r.wrong.at);
+    if (ret_check)
+        *ret_check = r.check;
     reading_deinit(&r);
 }
 

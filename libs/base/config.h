@@ -50,9 +50,6 @@ void config_load(const char *program, const char *summary, const struct config_t
 MUST_USE struct err config_read(const struct config_table *tables, size_t count, int argc,
                                 char **argv, char *why, size_t why_size);
 
-void config_help(const char *program, const char *summary, const struct config_table *tables,
-                 size_t count);
-
 /* One info line for each setting that is not the default; user:password in a URL is left
    out. */
 void config_log(const struct config_table *tables, size_t count);

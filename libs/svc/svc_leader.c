@@ -358,7 +358,7 @@ struct svc_leader *svc_leader_new(struct svc *svc, const char *key, uint64_t ttl
     return l;
 }
 
-void svc_leader_resign(struct svc_leader *l)
+static void resign(struct svc_leader *l)
 {
     if (l->resigned)
         return;
@@ -376,7 +376,7 @@ void svc_leader_free(struct svc_leader **slot)
     if (!l)
         return;
     l->freed = true;
-    svc_leader_resign(l);
+    resign(l);
     if (!l->busy && gives_back(l))
         start_resignation(l);
     bus_follow_end(&l->follower);
@@ -397,7 +397,7 @@ void svc_leader_deposed(struct svc_leader *l, const char *why)
 void svc_leader_resign_all(struct svc *svc)
 {
     LIST_EACH_SAFE(&svc->leaders, it)
-    svc_leader_resign(LIST_OWNER(it, struct svc_leader, link));
+    resign(LIST_OWNER(it, struct svc_leader, link));
 }
 
 bool svc_leader_busy(const struct svc *svc)

@@ -28,9 +28,8 @@ struct svc_leader_events {
    the service is ready. */
 struct svc_leader *svc_leader_new(struct svc *svc, const char *key, uint64_t ttl_ms,
                                   const struct svc_leader_events *on);
-void svc_leader_free(struct svc_leader **leader); /* resigns: deletes the key if it is ours */
-/* At drain: the key is deleted, a standby takes over at once; this one campaigns no more. */
-void svc_leader_resign(struct svc_leader *leader);
+/* Resigns, as a drain does: the key is deleted if it is ours, and a standby takes over at once. */
+void svc_leader_free(struct svc_leader **leader);
 /* By the boot clock: false from two thirds of the TTL after the last confirmed renewal was sent,
    though `lost` may come a turn later (a process that was stopped and continued). */
 bool svc_leader_is(const struct svc_leader *leader);

@@ -82,6 +82,62 @@ static bool ports_free(const struct cli_dev *dev)
     return true;
 }
 
+/* ---- all end, in order ------------------------------------------------------------------------------- */
+
+static bool stage_running(const struct cli_dev *dev, enum cli_dev_stage stage)
+{
+    for (size_t i = 0; i < dev->part_count; i++)
+        if (dev->parts[i]->stage == stage && dev->parts[i]->child.pid)
+            return true;
+    return false;
+}
+
+static void signal_stage(struct cli_dev *dev, enum cli_dev_stage stage, int number)
+{
+    for (size_t i = 0; i < dev->part_count; i++)
+        if (dev->parts[i]->stage == stage)
+            cli_child_signal(&dev->parts[i]->child, number);
+}
+
+static void enter_stage(struct cli_dev *dev, enum cli_dev_stage stage)
+{
+    dev->stage       = stage;
+    dev->stage_until = clk_mono_ms() + STAGE_MS;
+    if (stage < CLI_DEV_STAGES)
+        signal_stage(dev, stage, SIGTERM);
+}
+
+/* Ends everything in order; status is what the program will exit with. */
+static void stop(struct cli_dev *dev, int status)
+{
+    if (dev->stopping)
+        return;
+    dev->stopping = true;
+    dev->status   = status;
+    enter_stage(dev, CLI_DEV_WORKERS);
+}
+
+/* The guard of chromedriver kills what it has when it is told twice. */
+static void kill_all(struct cli_dev *dev)
+{
+    for (enum cli_dev_stage stage = 0; stage < CLI_DEV_STAGES; stage++)
+        signal_stage(dev, stage, stage == CLI_DEV_CHROME ? SIGTERM : SIGKILL);
+    if (stage_running(dev, CLI_DEV_CHROME))
+        signal_stage(dev, CLI_DEV_CHROME, SIGINT);
+}
+
+static void stop_on(struct cli_dev *dev)
+{
+    while (dev->stage < CLI_DEV_STAGES && !stage_running(dev, dev->stage))
+        enter_stage(dev, dev->stage + 1);
+    if (dev->stage == CLI_DEV_STAGES) {
+        dev->over = true;
+        uv_stop(&dev->loop);
+    } else if (clk_mono_ms() >= dev->stage_until) {
+        signal_stage(dev, dev->stage, SIGKILL);
+    }
+}
+
 /* ---- parts begin and die --------------------------------------------------------------------------- */
 
 static void begin(struct cli_dev_part *part)
@@ -126,7 +182,7 @@ static void died(struct cli_dev_part *part, int status, uint64_t now)
         part->deaths = 0;
     if (part->stage == CLI_DEV_NATS && !dev->begun_at) {
         cli_dev_show(dev, "nats-server did not start (%s)", how(status, text));
-        cli_dev_stop(dev, CLI_FAILED);
+        stop(dev, CLI_FAILED);
         return;
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == BAD_CONFIG) {
@@ -150,60 +206,7 @@ static void reap(struct cli_dev *dev)
             died(dev->parts[i], status, clk_mono_ms());
 }
 
-/* ---- all end, in order ------------------------------------------------------------------------------- */
-
-static bool stage_running(const struct cli_dev *dev, enum cli_dev_stage stage)
-{
-    for (size_t i = 0; i < dev->part_count; i++)
-        if (dev->parts[i]->stage == stage && dev->parts[i]->child.pid)
-            return true;
-    return false;
-}
-
-static void signal_stage(struct cli_dev *dev, enum cli_dev_stage stage, int number)
-{
-    for (size_t i = 0; i < dev->part_count; i++)
-        if (dev->parts[i]->stage == stage)
-            cli_child_signal(&dev->parts[i]->child, number);
-}
-
-static void enter_stage(struct cli_dev *dev, enum cli_dev_stage stage)
-{
-    dev->stage       = stage;
-    dev->stage_until = clk_mono_ms() + STAGE_MS;
-    if (stage < CLI_DEV_STAGES)
-        signal_stage(dev, stage, SIGTERM);
-}
-
-void cli_dev_stop(struct cli_dev *dev, int status)
-{
-    if (dev->stopping)
-        return;
-    dev->stopping = true;
-    dev->status   = status;
-    enter_stage(dev, CLI_DEV_WORKERS);
-}
-
-/* The guard of chromedriver kills what it has when it is told twice. */
-static void kill_all(struct cli_dev *dev)
-{
-    for (enum cli_dev_stage stage = 0; stage < CLI_DEV_STAGES; stage++)
-        signal_stage(dev, stage, stage == CLI_DEV_CHROME ? SIGTERM : SIGKILL);
-    if (stage_running(dev, CLI_DEV_CHROME))
-        signal_stage(dev, CLI_DEV_CHROME, SIGINT);
-}
-
-static void stop_on(struct cli_dev *dev)
-{
-    while (dev->stage < CLI_DEV_STAGES && !stage_running(dev, dev->stage))
-        enter_stage(dev, dev->stage + 1);
-    if (dev->stage == CLI_DEV_STAGES) {
-        dev->over = true;
-        uv_stop(&dev->loop);
-    } else if (clk_mono_ms() >= dev->stage_until) {
-        signal_stage(dev, dev->stage, SIGKILL);
-    }
-}
+/* ---- signals ----------------------------------------------------------------------------------------- */
 
 static void on_signal(uv_signal_t *handle, int number)
 {
@@ -217,7 +220,7 @@ static void on_signal(uv_signal_t *handle, int number)
         kill_all(dev);
     } else {
         cli_dev_show(dev, "stopping (Ctrl-C again kills at once)");
-        cli_dev_stop(dev, CLI_OK);
+        stop(dev, CLI_OK);
     }
 }
 
@@ -263,7 +266,7 @@ static void tick(struct cli_dev *dev)
 
     reap(dev);
     if (ferror(stdout)) /* nobody reads us any more */
-        cli_dev_stop(dev, CLI_FAILED);
+        stop(dev, CLI_FAILED);
     if (dev->stopping) {
         stop_on(dev);
         return;

@@ -80,7 +80,4 @@ struct cli_dev {
 
 cli_fn cli_dev;
 
-/* Ends everything in order; status is what the program will exit with. */
-void cli_dev_stop(struct cli_dev *dev, int status);
-
 #endif

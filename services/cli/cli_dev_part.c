@@ -73,13 +73,46 @@ static bool chromium_there(void)
            on_path("google-chrome", path) || runnable("/usr/bin/chromium");
 }
 
+/* ---- what they say ---------------------------------------------------------------------------------------- */
+
+static bool says_ready(const struct cli_dev_part *part, const char *line)
+{
+    switch (part->stage) {
+    case CLI_DEV_NATS:
+        return strstr(line, "Server is ready") != NULL;
+    case CLI_DEV_CHROME:
+        return strstr(line, "was started successfully") != NULL;
+    case CLI_DEV_WORKERS:
+    case CLI_DEV_SCHEDULER:
+    case CLI_DEV_LIMITER:
+    case CLI_DEV_GATEWAY:
+    case CLI_DEV_STAGES:
+        break;
+    }
+    return strstr(line, " msg=ready ") != NULL || strstr(line, "\"msg\":\"ready\"") != NULL;
+}
+
+/* One line of a part tells its readiness, and its port. */
+static void hear(struct cli_dev_part *part, const char *line)
+{
+    unsigned port = 0;
+
+    if (part->ready || !says_ready(part, line))
+        return;
+    part->ready    = true;
+    const char *at = strstr(line, "port");
+
+    if (at && part->port == 0 && sscanf(at, "port%*[\":=]%u", &port) == 1)
+        part->port = (uint16_t)port;
+}
+
 /* ---- one part --------------------------------------------------------------------------------- */
 
 static void on_line(void *self, const char *line)
 {
     struct cli_dev_part *part = SELF(struct cli_dev_part, PART_MAGIC, self);
 
-    cli_dev_part_hear(part, line);
+    hear(part, line);
     cli_dev_show_line(part, line);
 }
 
@@ -297,36 +330,4 @@ bool cli_dev_part_all(struct cli_dev *dev)
         return false;
     add_services(dev);
     return !dev->chrome || add_chrome(dev);
-}
-
-/* ---- what they say ---------------------------------------------------------------------------------------- */
-
-static bool says_ready(const struct cli_dev_part *part, const char *line)
-{
-    switch (part->stage) {
-    case CLI_DEV_NATS:
-        return strstr(line, "Server is ready") != NULL;
-    case CLI_DEV_CHROME:
-        return strstr(line, "was started successfully") != NULL;
-    case CLI_DEV_WORKERS:
-    case CLI_DEV_SCHEDULER:
-    case CLI_DEV_LIMITER:
-    case CLI_DEV_GATEWAY:
-    case CLI_DEV_STAGES:
-        break;
-    }
-    return strstr(line, " msg=ready ") != NULL || strstr(line, "\"msg\":\"ready\"") != NULL;
-}
-
-void cli_dev_part_hear(struct cli_dev_part *part, const char *line)
-{
-    unsigned port = 0;
-
-    if (part->ready || !says_ready(part, line))
-        return;
-    part->ready    = true;
-    const char *at = strstr(line, "port");
-
-    if (at && part->port == 0 && sscanf(at, "port%*[\":=]%u", &port) == 1)
-        part->port = (uint16_t)port;
 }

@@ -12,7 +12,4 @@
 bool cli_dev_part_all(struct cli_dev *dev);
 void cli_dev_part_free(struct cli_dev *dev);
 
-/* Reads one line of a part for its readiness and its port. */
-void cli_dev_part_hear(struct cli_dev_part *part, const char *line);
-
 #endif

@@ -19,8 +19,9 @@ static struct json *value_of(const char *text, bool json_values)
     return json_new_str(text);
 }
 
-struct err cli_input_put(struct json *object, const char *pair, bool json_values, char *why,
-                         size_t why_size)
+/* "k=v" into an object. */
+static struct err put(struct json *object, const char *pair, bool json_values, char *why,
+                      size_t why_size)
 {
     const char *equals = strchr(pair, '=');
     char name[NAME_MAX];
@@ -79,7 +80,7 @@ static struct err read_input(struct json *submit, const struct cli_args *args,
     if (json_type(value) != JSON_OBJECT)
         return REFUSE("the input is %s; it must be an object", json_type_word(value));
     for (size_t i = 0; (pair = cli_args_nth(args, "in", i)) != NULL && !failed(e); i++)
-        e = cli_input_put(value, pair, true, why, why_size);
+        e = put(value, pair, true, why, why_size);
     if (!failed(e))
         json_set(submit, "input", take(&value));
     return e;
@@ -93,7 +94,7 @@ static struct err read_labels(struct json *submit, const struct cli_args *args, 
     struct err e = OK;
 
     for (size_t i = 0; (pair = cli_args_nth(args, "label", i)) != NULL && !failed(e); i++)
-        e = cli_input_put(labels, pair, false, why, why_size);
+        e = put(labels, pair, false, why, why_size);
     if (!failed(e) && json_count(labels))
         json_set(submit, "labels", take(&labels));
     return e;

@@ -13,10 +13,6 @@
 
 enum { CLI_INPUT_WHY_SIZE = 240 };
 
-/* "k=v" into an object: v is JSON if it parses, else text.  REJECT with a sentence in why. */
-MUST_USE struct err cli_input_put(struct json *object, const char *pair, bool json_values,
-                                  char *why, size_t why_size);
-
 /* flow: a stored name, or NULL; flow_text: the document; input_text: of --input; NULL: none.
    REJECT with a sentence in why. */
 struct cli_input {
