@@ -106,7 +106,7 @@ static void write_tenant(const struct sch *s, const char *tenant, struct buf *to
     buf_printf(to, ",\"in_flight\":%u,\"queued\":{", t ? t->slots.taken : 0);
     for (int lane = 0; lane < LANES; lane++)
         buf_printf(to, "%s\"%s\":%" PRIu64, lane > 0 ? "," : "", lane_word((enum lane)lane),
-                   t ? t->waiting[lane] : 0);
+                   t ? sch_load_waiting(t, (enum lane)lane) : 0);
     buf_printf(to, "},\"oldest_ms\":%" PRId64 "}",
                oldest < sch_now(s) ? sch_now(s) - oldest : 0);
 }

@@ -14,7 +14,7 @@ const struct config_key sch_config_keys[] = {
     {"SLUICE_LANES", CONFIG_STRING, FIELD(lanes_text), "realtime=70/10,standard=25,bulk=5",
      NULL, NULL, "share of each lane, and what lanes below may not borrow (percent)"},
     {"SLUICE_AGE_PROMOTE", CONFIG_DURATION, FIELD(age_promote_ms), "10m", "1s", "24h",
-     "a lane whose oldest run waited longer goes first, within its share"},
+     "a lane where a run that only lacks a slot waited longer goes first, within its share"},
     {"SLUICE_PREFETCH", CONFIG_UINT, FIELD(prefetch), "1", "0", "1000",
      "realtime runs a pool is given beyond its free slots"},
     {"SLUICE_LEASE", CONFIG_DURATION, FIELD(lease_ms), "15s", "5s", "1h",

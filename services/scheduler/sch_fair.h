@@ -67,7 +67,7 @@ struct sch_room {
     uint32_t slots;    /* of live workers */
     uint32_t prefetch; /* more, for realtime only */
     uint32_t taken[LANES];
-    bool aged[LANES]; /* the lane's oldest has waited longer than age promotes at */
+    bool aged[LANES]; /* a run that only lacks a slot has waited longer than age promotes at */
 };
 
 void sch_fair_init(struct sch_fair *f, const struct sch_lanes *lanes);

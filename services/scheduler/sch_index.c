@@ -90,7 +90,6 @@ void sch_index_clear(struct sch_index *ix)
         struct sch_tenant *t = value;
 
         t->fresh = 0;
-        memset(t->waiting, 0, sizeof(t->waiting));
         sch_slot_forget(&t->slots);
         list_remove(&t->closer);
         must(list_empty(&t->closing));
@@ -99,6 +98,8 @@ void sch_index_clear(struct sch_index *ix)
             struct sch_queue *q = LIST_OWNER(link, struct sch_queue, link);
 
             heap_deinit(&q->runs);
+            heap_deinit(&q->ready);
+            heap_deinit(&q->kept);
             sch_fair_share(&q->share, t->rule.weight, 0);
             q->dormant = 0;
             memset(q->parked, 0, sizeof(q->parked));
@@ -196,6 +197,8 @@ struct sch_queue *sch_index_queue(struct sch_index *ix, struct sch_tenant *tenan
     q->pool   = pool;
     q->lane   = lane;
     heap_init(&q->runs);
+    heap_init(&q->ready);
+    heap_init(&q->kept);
     sch_fair_share(&q->share, tenant->rule.weight, now);
     list_push(&tenant->queues, &q->link);
     return q;

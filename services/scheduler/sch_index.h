@@ -37,12 +37,13 @@ struct sch_tenant { /* one at work here */
     struct list closer;  /* among the tenants that have such */
     struct list dirty;   /* among those whose depth is to be told */
     uint64_t fresh;      /* tickets that count in its quota */
-    uint64_t waiting[LANES];
 };
 
 struct sch_queue { /* the due runs of one tenant in one lane of one pool */
     struct sch_share share;
-    struct heap runs; /* by rank */
+    struct heap runs;  /* by rank */
+    struct heap ready; /* the same by due time: the first waits longest, whoever goes first */
+    struct heap kept;  /* who waits for something else than a turn, by due time */
     struct sch_tenant *tenant;
     struct sch_pool *pool;
     enum lane lane;
@@ -63,7 +64,7 @@ struct sch_closing;
 
 struct sch_run {
     struct sch_run *next; /* of its hash chain */
-    struct heap_node place, expiry;
+    struct heap_node place, age, expiry;
     struct sch_queue *queue;
     struct sch_gate *gates[GATES];           /* NULL: names none */
     struct sch_closing *closing;             /* NULL: it is not to be closed */

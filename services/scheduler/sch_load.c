@@ -1,12 +1,28 @@
 #include "sch_load.h"
 
+#include <string.h>
+
 #include "sch_index_internal.h"
+
+/* ---- a tenant's ----------------------------------------------------------------------------- */
+
+static int64_t first_due(const struct heap *ages)
+{
+    struct heap_node *first = heap_first(ages);
+
+    return first ? HEAP_OWNER(first, struct sch_run, age)->due : INT64_MAX;
+}
 
 static int64_t oldest_of(const struct sch_queue *q)
 {
-    struct heap_node *first = heap_first(&q->runs);
+    int64_t ready = first_due(&q->ready), kept = first_due(&q->kept);
 
-    return first ? HEAP_OWNER(first, struct sch_run, place)->due : INT64_MAX;
+    return ready < kept ? ready : kept;
+}
+
+static uint64_t waiting_in(const struct sch_queue *q)
+{
+    return q->ready.count + q->kept.count;
 }
 
 int64_t sch_load_oldest(const struct sch_tenant *tenant)
@@ -22,13 +38,29 @@ int64_t sch_load_oldest(const struct sch_tenant *tenant)
     return oldest;
 }
 
+uint64_t sch_load_waiting(const struct sch_tenant *tenant, enum lane lane)
+{
+    uint64_t waiting = 0;
+
+    LIST_EACH(&tenant->queues, link)
+    {
+        const struct sch_queue *q = LIST_OWNER(link, struct sch_queue, link);
+
+        if (q->lane == lane)
+            waiting += waiting_in(q);
+    }
+    return waiting;
+}
+
+/* ---- a pool's ------------------------------------------------------------------------------- */
+
 static void keep_age(int64_t *slot, int64_t due, int64_t now)
 {
     if (due < INT64_MAX && now - due > *slot)
         *slot = now - due;
 }
 
-static void load_queue(struct sch_queue *q, uint32_t stamp, int64_t now)
+static void load_queue(struct sch_queue *q, uint32_t stamp, int64_t now, int64_t aged)
 {
     struct sch_pool *pool = q->pool;
     struct sch_load *load = &pool->load;
@@ -39,13 +71,11 @@ static void load_queue(struct sch_queue *q, uint32_t stamp, int64_t now)
         pool->counting = stamp;
         pool->headroom = t->slots.taken < t->rule.cap ? t->rule.cap - t->slots.taken : 0;
     }
-    load->waiting[q->lane] += queued;
+    load->waiting[q->lane] += waiting_in(q);
     load->blocked.not_due += q->dormant;
     load->blocked.lock += q->parked[GATE_LOCK];
     load->blocked.upstream += q->parked[GATE_UPSTREAM];
     load->blocked.flow_cap += q->parked[GATE_FLOW];
-    for (int kind = 0; kind < GATES; kind++)
-        load->waiting[q->lane] += q->parked[kind];
     keep_age(&load->oldest_ms[q->lane], oldest_of(q), now);
 
     if (t->rule.paused || pool->paused) {
@@ -58,8 +88,10 @@ static void load_queue(struct sch_queue *q, uint32_t stamp, int64_t now)
     pool->headroom -= runnable;
     load->runnable += runnable;
     load->blocked.tenant_cap += queued - runnable;
-    if (runnable > 0)
-        keep_age(&load->runnable_age_ms, oldest_of(q), now);
+    if (sch_slot_any(&t->slots, t->rule.cap)) { /* each of them only lacks a slot, if not all */
+        keep_age(&load->runnable_age_ms, first_due(&q->ready), now);
+        pool->room.aged[q->lane] |= first_due(&q->ready) < aged;
+    }
 }
 
 void sch_load_count(struct sch_index *ix, int64_t now, uint64_t age_promote_ms)
@@ -72,6 +104,7 @@ void sch_load_count(struct sch_index *ix, int64_t now, uint64_t age_promote_ms)
 
         pool->load     = (struct sch_load){0};
         pool->counting = 0;
+        memset(pool->room.aged, 0, sizeof(pool->room.aged));
     }
     for (size_t it = 0; map_next(ix->tenants, &it, NULL, &value);) {
         struct sch_tenant *t = value;
@@ -79,26 +112,8 @@ void sch_load_count(struct sch_index *ix, int64_t now, uint64_t age_promote_ms)
         stamp++;
         LIST_EACH(&t->queues, link)
         {
-            load_queue(LIST_OWNER(link, struct sch_queue, link), stamp, now);
+            load_queue(LIST_OWNER(link, struct sch_queue, link), stamp, now,
+                       now - (int64_t)age_promote_ms);
         }
-    }
-    for (int kind = GATE_UPSTREAM; kind < GATES;
-         kind++) /* who waits there is old too; locks are too many */
-        for (size_t it = 0; map_next(ix->gates[kind], &it, NULL, &value);) {
-            const struct sch_gate *gate = value;
-            struct heap_node *first     = heap_first(&gate->parked);
-
-            if (first) {
-                const struct sch_run *run = HEAP_OWNER(first, struct sch_run, place);
-
-                keep_age(&run->queue->pool->load.oldest_ms[run->queue->lane], run->due, now);
-            }
-        }
-    for (size_t it = 0; map_next(ix->pools->pools, &it, NULL, &value);) {
-        struct sch_pool *pool = value;
-
-        for (int lane = 0; lane < LANES; lane++)
-            pool->room.aged[lane] = pool->load.oldest_ms[lane] > 0 &&
-                                    (uint64_t)pool->load.oldest_ms[lane] > age_promote_ms;
     }
 }

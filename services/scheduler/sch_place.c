@@ -50,7 +50,6 @@ static void count(struct sch_index *ix, struct sch_run *run, int by)
 {
     struct sch_queue *q = run->queue;
     size_t *figure      = NULL;
-    bool waits          = false;
 
     switch ((enum sch_stage)run->stage) {
     case STAGE_NONE:
@@ -62,11 +61,9 @@ static void count(struct sch_index *ix, struct sch_run *run, int by)
     case STAGE_PARKED:
         figure = &ix->figures.parked;
         q->parked[run->parked_at] += (uint64_t)(int64_t)by;
-        waits = true;
         break;
     case STAGE_QUEUED:
         figure = &ix->figures.queued;
-        waits  = true;
         break;
     case STAGE_HELD:
         figure = &ix->figures.held;
@@ -76,14 +73,25 @@ static void count(struct sch_index *ix, struct sch_run *run, int by)
         break;
     }
     *figure += (size_t)(int64_t)by;
-    if (waits)
-        q->tenant->waiting[q->lane] += (uint64_t)(int64_t)by;
+}
+
+static bool waits(const struct sch_run *run)
+{
+    return run->stage == STAGE_QUEUED || run->stage == STAGE_PARKED;
+}
+
+static struct heap *ages(const struct sch_run *run)
+{
+    return run->stage == STAGE_QUEUED ? &run->queue->ready : &run->queue->kept;
 }
 
 void sch_place_stage(struct sch_index *ix, struct sch_run *run, enum sch_stage stage)
 {
     count(ix, run, -1);
+    heap_remove(ages(run), &run->age);
     run->stage = (uint8_t)stage;
+    if (waits(run))
+        heap_put(ages(run), &run->age, key_of(run->due));
     count(ix, run, 1);
 }
 

@@ -29,8 +29,8 @@ struct sch_blocked {
 
 struct sch_load { /* of one pool, counted once a second */
     uint64_t runnable, waiting[LANES];
-    int64_t oldest_ms[LANES]; /* age; 0 if nobody waits */
-    int64_t runnable_age_ms;
+    int64_t oldest_ms[LANES]; /* age, whatever it waits for; 0 if nobody waits */
+    int64_t runnable_age_ms;  /* of the oldest that only lacks a slot */
     struct sch_blocked blocked;
 };
 

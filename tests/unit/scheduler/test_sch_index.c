@@ -641,6 +641,121 @@ static void wanted_counts_what_may_run_now(void **state)
     gone(job);
 }
 
+static int64_t oldest_of(const char *tenant)
+{
+    return sch_load_oldest(sch_index_tenant_find(ix, tenant));
+}
+
+/* It goes last, and is the oldest all the same: behind those that go on, and in a pause. */
+static void the_oldest_is_who_waits_longest_whoever_goes_first(void **state)
+{
+    struct ticket woken = ticket("W", "acme");
+
+    (void)state;
+    workers(10);
+    woken.wake = 2;
+    rule("acme", "{\"paused\":true}");
+    put_run("F", "acme");
+    now = 11000;
+    put(&woken);
+    now = 12000;
+    sch_load_count(ix, now, 5000);
+    assert_int_equal(oldest_of("acme"), 0);
+    assert_int_equal(eu()->load.oldest_ms[LANE_STANDARD], 12000);
+    assert_int_equal(eu()->load.runnable_age_ms, 0);
+    assert_false(eu()->room.aged[LANE_STANDARD]);
+
+    rule("acme", "{}");
+    sch_load_count(ix, now, 5000);
+    assert_int_equal(eu()->load.runnable_age_ms, 12000);
+    assert_true(eu()->room.aged[LANE_STANDARD]);
+    assert_string_equal(sch_claim_next(ix, eu(), now)->run, "W");
+
+    sch_index_drop(ix, sch_index_find(ix, "F"), now);
+    sch_load_count(ix, now, 5000);
+    assert_int_equal(oldest_of("acme"), 11000);
+    assert_int_equal(eu()->load.oldest_ms[LANE_STANDARD], 1000);
+    assert_false(eu()->room.aged[LANE_STANDARD]);
+    sch_index_clear(ix);
+    assert_int_equal(oldest_of("acme"), INT64_MAX);
+}
+
+/* No slot would help it, so a pool wants none for it, and prefers no lane. */
+static void kept_by(enum sch_gate_kind kind)
+{
+    static const char *const NAMES[GATES] = {"acme.L", "multion", "checkout"};
+    struct ticket t                       = ticket("A", "acme");
+    struct sch_gate *gate                 = sch_index_gate(ix, kind, NAMES[kind]);
+
+    str_copy(t.lock, sizeof(t.lock), kind == GATE_LOCK ? "L" : "");
+    str_copy(t.upstream, sizeof(t.upstream), kind == GATE_UPSTREAM ? "multion" : "");
+    str_copy(t.flow, sizeof(t.flow), kind == GATE_FLOW ? "checkout" : "");
+    gate->paused = gate->known = true;
+    put(&t);
+    now = 6000;
+    put_run("B", "acme");
+    now = 7000;
+    sch_load_count(ix, now, 5000);
+    assert_int_equal(oldest_of("acme"), 0);
+    assert_int_equal(eu()->load.oldest_ms[LANE_STANDARD], 7000);
+    assert_int_equal(eu()->load.runnable_age_ms, 1000);
+    assert_false(eu()->room.aged[LANE_STANDARD]);
+
+    gate->paused = false;
+    sch_place_gate_changed(ix, gate, true, now);
+    sch_load_count(ix, now, 5000);
+    assert_int_equal(oldest_of("acme"), 0);
+    assert_int_equal(eu()->load.runnable_age_ms, 7000);
+    assert_true(eu()->room.aged[LANE_STANDARD]);
+}
+
+static void who_waits_for_a_lock_is_old_and_could_not_run(void **state)
+{
+    (void)state;
+    kept_by(GATE_LOCK);
+}
+
+static void who_waits_for_an_upstream_is_old_and_could_not_run(void **state)
+{
+    (void)state;
+    kept_by(GATE_UPSTREAM);
+}
+
+static void who_waits_for_its_flow_is_old_and_could_not_run(void **state)
+{
+    (void)state;
+    kept_by(GATE_FLOW);
+}
+
+/* Whichever of its queues is looked at first. */
+static void who_is_kept_by_its_tenants_cap_could_not_run(void **state)
+{
+    struct ticket t = ticket("C", "acme");
+
+    (void)state;
+    workers(10);
+    rule("acme", "{\"cap\":1}");
+    t.lane = LANE_BULK;
+    put_run("A", "acme");
+    put_run("B", "acme");
+    put(&t);
+
+    struct sch_job *job = admit("A");
+
+    now = 7000;
+    sch_load_count(ix, now, 5000);
+    assert_int_equal(eu()->load.oldest_ms[LANE_STANDARD], 7000);
+    assert_int_equal(eu()->load.runnable_age_ms, 0);
+    assert_false(eu()->room.aged[LANE_STANDARD]);
+    assert_false(eu()->room.aged[LANE_BULK]);
+    gone(job);
+    sch_load_count(ix, now, 5000);
+    assert_int_equal(eu()->load.runnable, 1);
+    assert_int_equal(eu()->load.runnable_age_ms, 7000);
+    assert_true(eu()->room.aged[LANE_STANDARD]);
+    assert_true(eu()->room.aged[LANE_BULK]);
+}
+
 static void depth_is_told_of_tenants_that_changed(void **state)
 {
     (void)state;
@@ -670,6 +785,29 @@ struct open_op {
     bool stored; /* it landed, and the answer is still out */
     uint64_t seq;
 };
+
+/* What is kept of the ages says what a look at every run says. */
+static void ages_are_right(int submitted)
+{
+    struct sch_tenant *t = NULL;
+
+    for (size_t it = 0; sch_index_tenant_next(ix, &it, &t);) {
+        int64_t oldest = INT64_MAX;
+
+        for (int n = 0; n < submitted; n++) {
+            char name[16];
+
+            str_format(name, sizeof(name), "R%d", n);
+
+            const struct sch_run *run = sch_index_find(ix, name);
+
+            if (run && run->queue->tenant == t && run->due < oldest &&
+                (run->stage == STAGE_QUEUED || run->stage == STAGE_PARKED))
+                oldest = run->due;
+        }
+        assert_int_equal(sch_load_oldest(t), oldest);
+    }
+}
 
 static void the_cap_holds_and_nobody_is_lost_in_any_order(void **state)
 {
@@ -718,6 +856,8 @@ static void the_cap_holds_and_nobody_is_lost_in_any_order(void **state)
                     sch_claim_job_gone(ix, &job, now);
             }
         sch_place_turn(ix, now);
+        if (step % 1000 == 0)
+            ages_are_right(submitted);
         if (die < 60 && submitted < RUNS) {
             struct ticket k;
 
@@ -857,6 +997,11 @@ int main(void)
         T(a_run_to_be_ended_passes_the_cap_by_the_closing_slot),
         T(deadlines_are_named_once),
         T(wanted_counts_what_may_run_now),
+        T(the_oldest_is_who_waits_longest_whoever_goes_first),
+        T(who_waits_for_a_lock_is_old_and_could_not_run),
+        T(who_waits_for_an_upstream_is_old_and_could_not_run),
+        T(who_waits_for_its_flow_is_old_and_could_not_run),
+        T(who_is_kept_by_its_tenants_cap_could_not_run),
         T(depth_is_told_of_tenants_that_changed),
         T(the_cap_holds_and_nobody_is_lost_in_any_order),
     };
