@@ -4,81 +4,26 @@
  * The torture of tests/fault/world finds what nobody thought of; here is what somebody did think of, with nothing left to
  * chance. Each of these is what a mutant of tests/mutants is missed by.
  */
-#include "../../fault/world/world.h"
+#include "moment.h"
 
-#define OPEN "{\"id\":\"o\",\"timeout\":\"2s\",\"open\":{\"url\":\"https://shop.example\"}},"
-#define ORDER "{\"id\":\"b\",\"browse\":{\"cmd\":\"order\"}}"
 #define READ(id) \
     "{\"id\":\"" id "\",\"timeout\":\"1s\",\"effect\":\"read\"," \
     "\"call\":{\"subject\":\"svc\",\"body\":{}}}"
-#define ON_SIM "\"upstream\":\"sim\","
 #define SECOND(more, steps) "{\"key\":\"k2\"," more "\"flow\":{\"steps\":[" steps "]}}"
 
-/* Nothing is hurt by chance; who loses its connection or is stopped need not answer. */
-static const struct fake_hurt WELL = {.how = FAKE_WELL}, CUT = {.how = FAKE_CUT_BEFORE},
-                              STOPPED = {.how = FAKE_FROZEN};
+/* Who loses its connection need not answer. */
+static const struct fake_hurt CUT = {.how = FAKE_CUT_BEFORE};
 
-static void follow(const struct scenario *s, struct fake_hurt hurt)
-{
-    failures = 0;
-    (void)play(s, hurt);
-    assert_int_equal(failures, 0);
-}
-
-/* The n-th answer from now on comes to a worker that is stopped before it hears it: long enough for others to be given its
-   runs, and short enough for it to go on with them. */
-enum { STOPPED_MS = 30000, STOPPED_MAX = 25 };
-static unsigned nth;
-static char stopped_at[200];
-
-static void stop_nth(void)
-{
-    fake_count((struct fake_hurt){.nth = nth, .how = FAKE_FROZEN});
-    fake_settle();
-    for (uint64_t end = fake_now() + 1000; !fake_hurt_done() && fake_now() < end;)
-        fake_advance(20);
-    str_copy(stopped_at, sizeof stopped_at, fake_hurt_what());
-    if (holder() < WORKERS)
-        fake_freeze(svc_bus(world.bw_svc[holder()]), STOPPED_MS);
-}
-
-/* … which is, of all such, this one. */
+/* Its worker is stopped before it hears this answer. */
 static void follow_stopped_at(const struct scenario *s, const char *what, const char *of,
                               unsigned which)
 {
-    struct scenario any = *s;
-
-    any.judge = NULL;
-    for (nth = 1; nth <= STOPPED_MAX; nth++) {
-        (void)play(&any, STOPPED);
-        if (strstr(stopped_at, what) && strstr(stopped_at, of) && --which == 0) {
-            follow(s, STOPPED);
-            return;
-        }
-    }
-    fail_msg("nobody waits for %s of %s", what, of);
-}
-
-static struct run_fold fold_of(const char *run)
-{
-    struct run_fold f;
-    const char *why;
-
-    read_journal(run, &f, &why);
-    return f;
+    follow_hurt_at(s, FAKE_FROZEN, what, of, which);
 }
 
 static void slow_calls(void)
 {
     world.call_ms = 8000;
-}
-
-/* It is over when it is over for the run, and for those who still call. */
-static bool over(bool is)
-{
-    if (is)
-        world.call_ms = 40;
-    return is;
 }
 
 /* The value that stands. */
@@ -93,14 +38,6 @@ static bool stands(const char *bucket, const char *key, const char *text)
     for (size_t n = 0; fake_stored(stream, subject, n, &m); n++)
         there = memmem(m.body.at, m.body.len, text, strlen(text)) != NULL;
     return there;
-}
-
-static const char *second(void)
-{
-    static char run[ID_SIZE];
-
-    run_id_for(TENANT, "k2", clk_wall_ms(), run);
-    return run;
 }
 
 /* ---- nothing is forgotten ----------------------------------------------------------------------------- */
@@ -679,7 +616,7 @@ static bool drive_stopped_at_work(void)
         (void)ask("submit", playing->submit);
         while (phase_of(world.run) != RUN_LEASED)
             must(fake_turn());
-        stop_nth();
+        hurt_now();
         next_stage();
     }
     bool is = run_over(world.run) && fake_now() > world.at + STOPPED_MS + 10000;
@@ -781,26 +718,10 @@ static bool drive_stopped_with_permit(void)
         (void)ask("submit", playing->submit);
         while (phase_of(world.run) != RUN_LEASED)
             must(fake_turn());
-        stop_nth();
+        hurt_now();
         next_stage();
     }
     return run_over(world.run) && fake_now() > world.at + STOPPED_MS + 10000;
-}
-
-static unsigned entries(const char *run, enum entry_kind kind)
-{
-    struct arena *arena = arena_new();
-    char subject[SUBJECT_SIZE];
-    struct fake_stored m;
-    unsigned count = 0;
-
-    (void)subject_journal(subject, TENANT, run);
-    for (size_t i = 0; fake_stored(STREAM_JOURNAL, subject, i, &m); i++) {
-        struct entry e;
-        count += !failed(wire_read_entry(&e, m.body, arena)) && e.kind == kind;
-    }
-    arena_free(&arena);
-    return count;
 }
 
 /* Taken back, and announced anew with another permit. */
@@ -956,7 +877,7 @@ static bool drive_late_clear(void)
         (void)ask("submit", playing->submit);
         while (phase_of(world.run) != RUN_ENDED)
             must(fake_turn());
-        stop_nth();
+        hurt_now();
         next_stage();
     }
     if (world.stage == 1 && run_over(world.run)) {
@@ -1056,7 +977,7 @@ static bool drive_named_session(void)
         (void)ask("submit", body);
         while (phase_of(second()) != RUN_LEASED)
             must(fake_turn());
-        stop_nth();
+        hurt_now();
         next_stage();
     }
     if (world.stage != 1 || !run_over(second()))
