@@ -92,9 +92,6 @@ enum {
     SUBJECT_SEQUENCE_NOT_READY = 10163,
     WRONG_LAST_SEQUENCE_BUSY   = 10164,
     TOO_MANY_REQUESTS          = 10167,
-    BATCH_INCOMPLETE           = 10176,
-    BATCH_DUPLICATE            = 10201,
-    BATCH_TOO_MANY             = 10210,
 };
 
 /* By code, for the many that have no fate of their own.  500 of the API is mostly "your configuration
@@ -122,7 +119,6 @@ enum err_kind bus_puback_kind(enum bus_puback_asked asked, int32_t code, int32_t
     switch (err_code) {
     case WRONG_LAST_SEQUENCE:
     case WRONG_LAST_MSG_ID:
-    case BATCH_DUPLICATE:
     case CONSUMER_EXISTS:
         return ERR_CONFLICT;
     case STORE_FAILED:
@@ -146,8 +142,6 @@ enum err_kind bus_puback_kind(enum bus_puback_asked asked, int32_t code, int32_t
     case SUBJECT_SEQUENCE_NOT_READY:
     case WRONG_LAST_SEQUENCE_BUSY:
     case TOO_MANY_REQUESTS:
-    case BATCH_INCOMPLETE:
-    case BATCH_TOO_MANY:
         return ERR_RETRY;
     case NO_MESSAGE_FOUND:
     case SEQUENCE_NOT_FOUND:

@@ -266,9 +266,8 @@ static const char *const KINDS[] = {"publish", "read",   "get last", "get",     
 struct request {
     enum request_kind kind;
     char *stream, *subject;
-    struct bus_out *outs;
-    struct bus_expect *expects;
-    size_t count;
+    struct bus_out out; /* of a publish and a request; no subject: of another */
+    struct bus_expect expect;
     uint64_t seq;
     uint32_t max;
     uint8_t *body;
@@ -289,24 +288,19 @@ static struct request *request_new(enum request_kind kind, const char *stream,
     return r;
 }
 
-static void add_outs(struct request *r, const struct bus_out *outs,
-                     const struct bus_expect *expects, size_t count)
+static void add_out(struct request *r, const struct bus_out *out,
+                    const struct bus_expect *expect)
 {
-    r->outs    = mem_array(count, sizeof(*r->outs));
-    r->expects = mem_array(count, sizeof(*r->expects));
-    r->count   = count;
-    for (size_t i = 0; i < count; i++) {
-        struct bus_header *headers = mem_array(outs[i].header_count + 1, sizeof(*headers));
-        for (size_t h = 0; h < outs[i].header_count; h++)
-            headers[h] = (struct bus_header){mem_strdup(outs[i].headers[h].name),
-                                             mem_strdup(outs[i].headers[h].value)};
-        r->outs[i] = (struct bus_out){
-            mem_strdup(outs[i].subject),
-            bytes_of(mem_copy(outs[i].body.at, outs[i].body.len), outs[i].body.len), headers,
-            outs[i].header_count};
-        r->expects[i]         = expects ? expects[i] : (struct bus_expect){.seq = BUS_ANY};
-        r->expects[i].subject = mem_strdup(r->expects[i].subject);
-    }
+    struct bus_header *headers = mem_array(out->header_count + 1, sizeof(*headers));
+
+    for (size_t h = 0; h < out->header_count; h++)
+        headers[h] = (struct bus_header){mem_strdup(out->headers[h].name),
+                                         mem_strdup(out->headers[h].value)};
+    r->out            = (struct bus_out){mem_strdup(out->subject),
+                                         bytes_of(mem_copy(out->body.at, out->body.len), out->body.len),
+                                         headers, out->header_count};
+    r->expect         = expect ? *expect : (struct bus_expect){.seq = BUS_ANY};
+    r->expect.subject = mem_strdup(r->expect.subject);
 }
 
 static void free_const(const void *at)
@@ -322,18 +316,14 @@ static void request_free(struct request **slot)
 
     if (!r)
         return;
-    for (size_t i = 0; i < r->count; i++) {
-        for (size_t h = 0; h < r->outs[i].header_count; h++) {
-            free_const(r->outs[i].headers[h].name);
-            free_const(r->outs[i].headers[h].value);
-        }
-        free_const(r->outs[i].headers);
-        free_const(r->outs[i].subject);
-        free_const(r->outs[i].body.at);
-        free_const(r->expects[i].subject);
+    for (size_t h = 0; h < r->out.header_count; h++) {
+        free_const(r->out.headers[h].name);
+        free_const(r->out.headers[h].value);
     }
-    mem_free(&r->outs);
-    mem_free(&r->expects);
+    free_const(r->out.headers);
+    free_const(r->out.subject);
+    free_const(r->out.body.at);
+    free_const(r->expect.subject);
     mem_free(&r->stream);
     mem_free(&r->subject);
     mem_free(&r->body);
@@ -390,10 +380,10 @@ static void do_request(const struct request *r, struct answer *a)
 {
     switch (r->kind) {
     case PUBLISH:
-        a->err = fake_stream_store(r->outs, r->expects, r->count, &a->seq, &a->text);
-        for (size_t i = 0; !failed(a->err) && i < r->count; i++)
-            (void)fake_route(r->outs[i].subject, "", r->outs[i].body, r->outs[i].headers,
-                             r->outs[i].header_count);
+        a->err = fake_stream_store(&r->out, &r->expect, 1, &a->seq, &a->text);
+        if (!failed(a->err))
+            (void)fake_route(r->out.subject, "", r->out.body, r->out.headers,
+                             r->out.header_count);
         return;
     case READ:
         do_read(r, a);
@@ -452,8 +442,8 @@ static void send_core(struct bus_op *op, const struct request *r, bool answered,
         must(str_format(inbox, sizeof(inbox), "_INBOX.%u.%" PRIu32, op->bus->id, op->slot));
     unsigned heard = 0;
     for (int i = 0; i < (twice ? 2 : 1); i++)
-        heard = fake_route(r->outs[0].subject, inbox, r->outs[0].body, r->outs[0].headers,
-                           r->outs[0].header_count);
+        heard =
+            fake_route(r->out.subject, inbox, r->out.body, r->out.headers, r->out.header_count);
     if (heard == 0 && answered)
         answer_with(op, err_of(ERR_ABSENT, "request: nobody listens"));
 }
@@ -516,9 +506,7 @@ static void hop(struct bus_op *op, struct request *r, enum fake_how how)
 static struct err submit(struct bus_op *op, struct request *r)
 {
     struct bus *bus     = op->bus;
-    const char *subject = r->count > 0 ? r->outs[0].subject
-                          : r->subject ? r->subject
-                                       : r->stream;
+    const char *subject = r->out.subject ? r->out.subject : r->subject ? r->subject : r->stream;
 
     bus->counts.sent++;
     if (!bus->connected || bus->freeing) {
@@ -561,7 +549,7 @@ struct err bus_publish(struct bus_op *op, const struct bus_out *out,
 {
     struct request *r = request_new(PUBLISH, NULL, NULL, bytes_str(""));
 
-    add_outs(r, out, expect, 1);
+    add_out(r, out, expect);
     call(op, next);
     return submit(op, r);
 }
@@ -571,7 +559,7 @@ struct err bus_request(struct bus_op *op, const struct bus_out *out, uint32_t ti
 {
     struct request *r = request_new(REQUEST, NULL, NULL, bytes_str(""));
 
-    add_outs(r, out, NULL, 1);
+    add_out(r, out, NULL);
     call(op, next);
     if (timeout_ms)
         op->until = fake.now + timeout_ms;
@@ -710,8 +698,8 @@ static void carry_out(struct event *e)
 
     answer_init(&a);
     if (e->request->kind == REQUEST)
-        (void)fake_route(e->request->outs[0].subject, "_INBOX.none", e->request->outs[0].body,
-                         e->request->outs[0].headers, e->request->outs[0].header_count);
+        (void)fake_route(e->request->out.subject, "_INBOX.none", e->request->out.body,
+                         e->request->out.headers, e->request->out.header_count);
     else
         do_request(e->request, &a);
     free_msgs(a.msgs);

@@ -96,11 +96,7 @@ static void each_refusal_has_its_fate(void **state)
         {500, 10009, ERR_RETRY, ERR_RETRY},
         {500, 10118, ERR_RETRY, ERR_RETRY},
         {429, 10167, ERR_RETRY, ERR_RETRY},
-        {429, 10210, ERR_RETRY, ERR_RETRY},
-        {400, 10176, ERR_RETRY, ERR_RETRY}, /* batch abandoned: nothing of it was stored */
-        {400, 10201, ERR_CONFLICT, ERR_CONFLICT},
         {400, 10148, ERR_CONFLICT, ERR_CONFLICT},
-        {400, 10174, ERR_REJECT, ERR_REJECT}, /* no batches here */
         {400, 10165, ERR_REJECT, ERR_REJECT}, /* no such TTL */
         {400, 10054, ERR_REJECT, ERR_REJECT}, /* too large */
         {400, 10058, ERR_REJECT, ERR_REJECT},
