@@ -206,8 +206,15 @@ static bool wider(struct bytes ours, struct bytes theirs, const char *name)
     return number(ours, name, &a) && number(theirs, name, &b) && b != 0 && (a == 0 || a > b);
 }
 
+static bool takes_ttl(struct bytes config)
+{
+    char value[8];
+
+    return str_equal(member(config, "allow_msg_ttl", value, sizeof(value)), "true");
+}
+
 /* An operator's own changes stay: it is touched only when an older Sluice made it, or when our settings
-   ask for more copies or a longer retention than it has. */
+   ask for more copies or a longer retention than it has, or for messages that expire. */
 static bool wants_update(struct svc_stream *s, struct bytes info)
 {
     uint64_t schema = 0;
@@ -215,7 +222,8 @@ static bool wants_update(struct svc_stream *s, struct bytes info)
     render(s, wire_stream_update);
     return !number(info, "sluice.schema", &schema) || schema < WIRE_SCHEMA ||
            wider(buf_bytes(&s->config), info, "num_replicas") ||
-           wider(buf_bytes(&s->config), info, "max_age");
+           wider(buf_bytes(&s->config), info, "max_age") ||
+           (takes_ttl(buf_bytes(&s->config)) && !takes_ttl(info));
 }
 
 /* What cannot be widened stands all the same. */

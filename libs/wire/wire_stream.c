@@ -145,8 +145,9 @@ static const struct stream STREAMS[] = {
     },
     {
         KV(BUCKET_LOCKS),
+        .flags       = ALLOW_TTL,
         .history     = 1,
-        .description = "who holds a lock, tenant.lock",
+        .description = "who holds a lock, tenant.lock; free ones expire",
         .look        = "nats kv ls sluice_locks",
     },
     {

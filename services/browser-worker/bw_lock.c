@@ -4,6 +4,8 @@
 #include "base/mem.h"
 #include "bw_step.h"
 
+enum { FREE_TTL_S = 24 * 3600 };
+
 static void key_of(const struct bw_run *run, char *at, size_t size)
 {
     str_format(at, size, "%s.%s", run->fold.plan.tenant, run->fold.plan.lock);
@@ -24,11 +26,10 @@ static void read_owner(struct bytes body, char owner[ID_SIZE])
     json_free(&doc);
 }
 
-static struct err put(struct bw_run *run, const char *owner, uint64_t revision,
+static struct err put(struct bw_run *run, const char *owner, struct bus_expect expect,
                       bus_next_fn *next)
 {
     char key[2 * STR_NAME_SIZE], value[160], at[40];
-    const struct bus_expect expect = {.seq = revision};
 
     key_of(run, key, sizeof key);
     str_format(value, sizeof value, "{\"run\":\"%s\",\"at\":\"%s\"}", owner,
@@ -80,7 +81,7 @@ static struct err on_take_read(struct bus_op *op, const struct bus_reply *reply)
         return OK;
     }
     if (!*owner)
-        return put(run, run->job.ticket.run, reply->seq, on_taken);
+        return put(run, run->job.ticket.run, (struct bus_expect){.seq = reply->seq}, on_taken);
     /* Due at once: the gate keeps it waiting until the lock is free, and nothing has to wake it. */
     bw_step_wait(run, ON_LOCK, 0, owner);
     return OK;
@@ -94,6 +95,7 @@ void bw_lock_take(struct bw_run *run)
 /* ---- clearing ---------------------------------------------------------------------------------------------- */
 
 static struct err on_clear_read(struct bus_op *op, const struct bus_reply *reply);
+static struct err on_keep_read(struct bus_op *op, const struct bus_reply *reply);
 
 static struct err clear_again(struct bus_op *op, const struct bus_reply *reply)
 {
@@ -101,29 +103,46 @@ static struct err clear_again(struct bus_op *op, const struct bus_reply *reply)
     return get(SELF(struct bw_run, BW_RUN_MAGIC, op), on_clear_read);
 }
 
+static struct err clear_and_keep(struct bus_op *op, const struct bus_reply *reply)
+{
+    (void)reply;
+    return get(SELF(struct bw_run, BW_RUN_MAGIC, op), on_keep_read);
+}
+
 static struct err on_cleared(struct bus_op *op, const struct bus_reply *reply)
 {
     struct bw_run *run = SELF(struct bw_run, BW_RUN_MAGIC, op);
 
+    if (reply->err.kind == ERR_REJECT) /* a bucket that somebody else made may take no TTL */
+        return bus_wait(op, 50, clear_and_keep);
     if (failed(reply->err))
         return bus_wait(op, 50, clear_again);
     run->doing.then(run);
     return OK;
 }
 
-static struct err on_clear_read(struct bus_op *op, const struct bus_reply *reply)
+static struct err clear(struct bw_run *run, const struct bus_reply *reply, uint32_t ttl_s)
 {
-    struct bw_run *run  = SELF(struct bw_run, BW_RUN_MAGIC, op);
     char owner[ID_SIZE] = "";
 
     if (failed(reply->err) && reply->err.kind != ERR_ABSENT)
-        return bus_wait(op, 200, clear_again);
+        return bus_wait(&run->op, 200, clear_again);
     if (!failed(reply->err))
         read_owner(reply->body, owner);
     if (str_equal(owner, run->job.ticket.run))
-        return put(run, "", reply->seq, on_cleared);
+        return put(run, "", (struct bus_expect){.seq = reply->seq, .ttl_s = ttl_s}, on_cleared);
     run->doing.then(run); /* never taken, or cleared before */
     return OK;
+}
+
+static struct err on_clear_read(struct bus_op *op, const struct bus_reply *reply)
+{
+    return clear(SELF(struct bw_run, BW_RUN_MAGIC, op), reply, FREE_TTL_S);
+}
+
+static struct err on_keep_read(struct bus_op *op, const struct bus_reply *reply)
+{
+    return clear(SELF(struct bw_run, BW_RUN_MAGIC, op), reply, BUS_TTL_NONE);
 }
 
 void bw_lock_clear(struct bw_run *run, bw_then_fn *then)

@@ -3,7 +3,8 @@
  *
  * Two leaders may admit two runs of one lock; the record decides.  It is cleared by an update that
  * expects the revision read, never by a plain delete (model: the delete of a late holder removed the
- * next one's record).
+ * next one's record).  The record of a free lock expires: whoever follows has long heard of it, and a
+ * name that nobody uses any more leaves nothing behind.
  */
 #ifndef BW_LOCK_H
 #define BW_LOCK_H

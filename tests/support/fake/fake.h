@@ -108,6 +108,8 @@ uint64_t fake_store(const char *subject, struct bytes body);
 void fake_limit(const char *stream, uint64_t max_msgs);
 /* Makes a stream without a client. */
 void fake_make_stream(const char *name, struct bytes config);
+/* Somebody changes a stream. */
+void fake_configure(const char *stream, struct bytes config);
 /* Somebody deletes a stream, and it is made again as it was: empty, and another one. */
 void fake_make_anew(const char *stream);
 void fake_make_consumer(const char *stream, const char *name, struct bytes config);

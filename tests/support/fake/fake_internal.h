@@ -78,7 +78,7 @@ struct fake_stream {
     char *name, *config;
     char *subjects[4];
     size_t subject_count;
-    bool queue, discard_new, anew;
+    bool queue, discard_new, allow_ttl;
     uint64_t max_msgs, history, limit; /* UINT64_MAX: none */
     uint64_t marker_ttl_ms;
     unsigned generation;

@@ -97,6 +97,7 @@ static void configure(struct fake_stream *s, struct bytes config)
     mem_free(&s->republish);
     s->queue         = strstr(s->config, "\"retention\":\"workqueue\"") != NULL;
     s->discard_new   = strstr(s->config, "\"discard\":\"new\"") != NULL;
+    s->allow_ttl     = strstr(s->config, "\"allow_msg_ttl\":true") != NULL;
     s->max_msgs      = number(s->config, "max_msgs", UINT64_MAX);
     s->history       = number(s->config, "max_msgs_per_subject", UINT64_MAX);
     s->marker_ttl_ms = number(s->config, "subject_delete_marker_ttl", 0) / 1000000;
@@ -291,6 +292,10 @@ static struct err check(const struct fake_stream *s, const struct bus_out *out,
 {
     uint64_t max = s->limit != UINT64_MAX ? s->limit : s->max_msgs;
 
+    if (expect && expect->ttl_s && !s->allow_ttl) {
+        *ret_text = "per-message TTL is disabled";
+        return err_from(ERR_REJECT, "publish", ERR_FROM_JETSTREAM, 10166);
+    }
     if (expect && expect->seq != BUS_ANY) {
         const struct fake_msg *last =
             fake_stream_last(s, expect->subject ? expect->subject : out->subject);
@@ -709,6 +714,14 @@ void fake_limit(const char *stream, uint64_t max_msgs)
 
     must(s);
     s->limit = max_msgs;
+}
+
+void fake_configure(const char *stream, struct bytes config)
+{
+    struct fake_stream *s = fake_stream_find(stream);
+
+    must(s);
+    configure(s, config);
 }
 
 void fake_make_anew(const char *stream)

@@ -465,6 +465,27 @@ static void streams_are_widened_but_never_narrowed(void **state)
     assert_has(r->answer.at, "\"max_age\":259200000000000");
 }
 
+/* As it was made before its messages had a time to live. */
+static void bucket_that_took_no_ttl_takes_one(void **state)
+{
+    struct rig *r = *state;
+
+    assert_false(
+        failed(rig_api(&r->bus, "STREAM.CREATE.KV_sluice_locks",
+                       "{\"name\":\"KV_sluice_locks\",\"subjects\":[\"$KV.sluice_locks.>\"],"
+                       "\"storage\":\"file\",\"max_msgs_per_subject\":1,\"discard\":\"new\","
+                       "\"allow_direct\":true,\"allow_rollup_hdrs\":true,\"deny_delete\":true,"
+                       "\"metadata\":{\"sluice.schema\":\"1\"}}",
+                       NULL)));
+    START(&r->a, "plain", NULL);
+    ready_port(&r->a);
+
+    assert_false(failed(stream_info(r, "KV_sluice_locks")));
+    assert_has(r->answer.at, "\"allow_msg_ttl\":true");
+    assert_has(r->answer.at, "\"subject_delete_marker_ttl\":60000000000");
+    assert_int_equal(rig_count(&r->a, "cannot be widened"), 0);
+}
+
 static void newer_schema_is_refused(void **state)
 {
     struct rig *r = *state;
@@ -863,6 +884,7 @@ int main(int argc, char **argv)
         WITH(streams_are_made_from_the_table),
         WITH(two_that_start_together_make_the_same_streams),
         WITH(streams_are_widened_but_never_narrowed),
+        WITH(bucket_that_took_no_ttl_takes_one),
         WITH(newer_schema_is_refused),
         WITH(verify_waits_for_streams_and_makes_none),
         WITH(none_trusts),
