@@ -311,5 +311,6 @@ void run_tenant_rule(const struct run_tenants *book, const char *tenant, struct 
         lay_over(&rule, written);
     if (own)
         lay_over(&rule, own);
-    *ret = rule;
+    rule.own_queue_max = own && own->has & 1U << FIELD_QUEUE_MAX;
+    *ret               = rule;
 }

@@ -22,6 +22,7 @@ struct run_rule {
     char tier[STR_NAME_SIZE];
     uint32_t cap, weight;
     uint64_t queue_max;
+    bool own_queue_max; /* not its tier's */
     bool lanes[LANES];
     uint64_t sessions;      /* 0: as many as the upstream bears */
     uint64_t runs_per_hour; /* 0: not limited */

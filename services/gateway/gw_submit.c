@@ -276,14 +276,17 @@ static void submit_end(struct bus_op *op, struct err e)
 
 static void check_queue(struct gw_submit *s, const struct run_rule *rule)
 {
-    uint64_t depth = gw_book_depth(s->chain.gw->book, s->chain.request.tenant);
+    const char *tenant = s->chain.request.tenant;
+    uint64_t depth     = gw_book_depth(s->chain.gw->book, tenant);
 
     if (depth == UINT64_MAX || depth < rule->queue_max)
         return;
     problem_set(&s->refusal, PROBLEM_QUEUE_FULL, "",
-                "%llu runs of tenant %s wait; at most %llu may (queue_max of tier %s)",
-                (unsigned long long)depth, s->chain.request.tenant,
-                (unsigned long long)rule->queue_max, rule->tier);
+                "%llu runs wait; at most %llu may (queue_max of %s %s): "
+                "sluice tenant set %s --queue-max N",
+                (unsigned long long)depth, (unsigned long long)rule->queue_max,
+                rule->own_queue_max ? "tenant" : "tier",
+                rule->own_queue_max ? tenant : rule->tier, tenant);
     s->refusal.retry_after_ms = 5000;
 }
 

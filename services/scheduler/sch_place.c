@@ -75,9 +75,11 @@ static void count(struct sch_index *ix, struct sch_run *run, int by)
     *figure += (size_t)(int64_t)by;
 }
 
+/* Before its time only who never began: that one is queued, and counts in the quota; others are asleep. */
 static bool waits(const struct sch_run *run)
 {
-    return run->stage == STAGE_QUEUED || run->stage == STAGE_PARKED;
+    return run->stage == STAGE_QUEUED || run->stage == STAGE_PARKED ||
+           (run->stage == STAGE_DORMANT && !run->started);
 }
 
 static struct heap *ages(const struct sch_run *run)

@@ -219,7 +219,7 @@ static unsigned fill(struct world *w, const char *tenant)
         struct answer a = submit(w, tenant, key);
         taken           = is_accepted(&a);
         if (!taken)
-            must_be(w, &a, "queue_full", 429, "at most 5 may (queue_max");
+            must_be(w, &a, "queue_full", 429, "at most 5 may (queue_max of tenant small)");
         answer_deinit(&a);
     }
     n -= !taken;
@@ -240,7 +240,7 @@ static void a_full_queue_refuses_and_keeps_nothing(void **state)
                    count);
     for (unsigned n = 0; n < REFUSED; n++) {
         snprintf(key, sizeof(key), "no-%u", n);
-        refused(w, "small", key, "at most 5 may (queue_max");
+        refused(w, "small", key, "at most 5 may (queue_max of tenant small)");
         must_not_be_there(w, "small", key);
     }
     assert_int_equal(client_count_of(w->client, "SLUICE_JOURNAL", "sluice.journal.small.>"),

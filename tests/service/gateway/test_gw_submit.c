@@ -1,4 +1,4 @@
-/* What is said of a submit whose PLAN is refused: "nothing was stored" only where that is known. */
+/* What is said of a submit that is refused: "nothing was stored" only where that is known, and whose setting it is. */
 #include "gw_rig.h"
 
 #define SUBMIT "{\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{}}]}}"
@@ -65,11 +65,43 @@ static void what_was_answered_is_known_whatever_was_tried(void **state)
     assert_true(rig_says(r, NOTHING));
 }
 
+static void two_wait(struct rig *r)
+{
+    assert_true(bus_send(
+        r->client,
+        &(struct bus_out){.subject = "sluice.state.depth.0",
+                          .body = bytes_str("{\"tenants\":{\"" TENANT "\":{\"queued\":2}}}")}));
+    fake_settle();
+}
+
+/* Whose value it is that is full, and what makes room. */
+static void who_is_refused_for_a_full_queue_is_told_whose_setting_it_is(void **state)
+{
+    struct rig *r = *state;
+
+    rig_put(BUCKET_TENANTS, "tier.free", "{\"queue_max\":2}");
+    two_wait(r);
+    rig_submit(r, SUBMIT);
+    assert_true(rig_says(r,
+                         "2 runs wait; at most 2 may (queue_max of tier free): sluice tenant "
+                         "set " TENANT " --queue-max N"));
+
+    rig_put(BUCKET_TENANTS, TENANT, "{\"queue_max\":1}");
+    rig_submit(r, SUBMIT);
+    assert_true(rig_says(r, "2 runs wait; at most 1 may (queue_max of tenant " TENANT
+                            "): sluice tenant set " TENANT " --queue-max N"));
+
+    rig_put(BUCKET_TENANTS, TENANT, "{\"cap\":1}"); /* of its own, and nothing of the queue */
+    rig_submit(r, SUBMIT);
+    assert_true(rig_says(r, "(queue_max of tier free)"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_refused_at_once_is_not_stored),
         cmocka_unit_test(what_went_unanswered_may_be_stored_however_its_repeat_is_refused),
+        WITH(who_is_refused_for_a_full_queue_is_told_whose_setting_it_is),
         WITH(what_was_answered_is_known_whatever_was_tried),
     };
     return cmocka_run_group_tests_name("gw_submit", tests, NULL, NULL);

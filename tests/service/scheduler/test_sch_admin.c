@@ -1,4 +1,5 @@
-/* What an operator changes by a request while the bucket holds something broken that was written by hand. */
+/* What an operator sees of a tenant, and what a request changes while the bucket holds something broken that was written by
+   hand. */
 #include "sch_rig.h"
 
 #define KEY "$KV.sluice_tenants." TENANT
@@ -83,11 +84,26 @@ static void a_value_that_was_not_heard_of_yet_is_not_lost(void **state)
     stored_is("{\"cap\":40,\"paused\":true}");
 }
 
+/* What the gateway is told of, and refuses by, is what the operator sees. */
+static void runs_before_their_time_are_queued_and_not_old(void **state)
+{
+    struct rig *r = *state;
+
+    for (unsigned n = 1; n <= 2; n++) {
+        rig_plan(r, n, (struct entry_plan){.key = ""});
+        rig_ticket(n, (struct ticket){.lane = LANE_BULK, .due_after_ms = 3600 * 1000});
+    }
+    RIG_WAIT(r, 5000, strstr(ask(r, ""), "\"bulk\":2}"));
+    assert_non_null(strstr(said, "\"oldest_ms\":0}"));
+    assert_int_equal(sch_index_tenant_find(r->sch->index, TENANT)->fresh, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH(a_pause_behind_what_is_no_json_takes_no_limit_away),
         WITH(a_pause_is_not_refused_for_a_field_that_a_hand_wrote),
+        WITH(runs_before_their_time_are_queued_and_not_old),
         WITH(a_value_that_was_not_heard_of_yet_is_not_lost),
     };
     return cmocka_run_group_tests_name("sch_admin", tests, NULL, NULL);

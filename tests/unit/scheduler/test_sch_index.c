@@ -634,7 +634,7 @@ static void wanted_counts_what_may_run_now(void **state)
     assert_int_equal(eu()->load.blocked.tenant_cap, 7);
     assert_int_equal(eu()->load.blocked.not_due, 1); /* its timer was not looked at yet */
     assert_int_equal(eu()->load.blocked.paused, 1);
-    assert_int_equal(eu()->load.waiting[LANE_STANDARD], 10);
+    assert_int_equal(eu()->load.waiting[LANE_STANDARD], 11);
     assert_int_equal(eu()->load.runnable_age_ms, 7000);
     assert_true(eu()->room.aged[LANE_STANDARD]);
     assert_int_equal(sch_index_tenant_find(ix, "acme")->fresh, 10);
@@ -727,6 +727,45 @@ static void who_waits_for_its_flow_is_old_and_could_not_run(void **state)
     kept_by(GATE_FLOW);
 }
 
+/* It was accepted, counts in the quota, and get calls it queued. */
+static void who_never_began_waits_before_it_is_due_and_is_not_old(void **state)
+{
+    struct ticket later = ticket("L", "acme"), asleep = ticket("S", "acme");
+
+    (void)state;
+    later.due_after_ms = asleep.due_after_ms = 20000;
+    asleep.wake                              = 2;
+    put(&later);
+    put(&asleep);
+    now = 7000;
+    sch_load_count(ix, now, 5000);
+    assert_int_equal(sch_load_waiting(sch_index_tenant_find(ix, "acme"), LANE_STANDARD), 1);
+    assert_int_equal(sch_index_tenant_find(ix, "acme")->fresh, 1);
+    assert_int_equal(eu()->load.waiting[LANE_STANDARD], 1);
+    assert_int_equal(eu()->load.blocked.not_due, 2);
+    assert_int_equal(eu()->load.oldest_ms[LANE_STANDARD], 0);
+    assert_int_equal(oldest_of("acme"), 20000);
+
+    now = 23000;
+    sch_place_turn(ix, now);
+    sch_load_count(ix, now, 5000);
+    assert_int_equal(sch_load_waiting(sch_index_tenant_find(ix, "acme"), LANE_STANDARD), 2);
+    assert_int_equal(eu()->load.blocked.not_due, 0);
+    assert_int_equal(eu()->load.oldest_ms[LANE_STANDARD], 3000);
+}
+
+/* Its journal says so before its ticket does. */
+static void who_began_after_all_does_not_wait_before_it_is_due(void **state)
+{
+    struct ticket later = ticket("L", "acme");
+
+    (void)state;
+    later.due_after_ms = 20000;
+    sch_index_started(ix, put(&later), now);
+    assert_int_equal(sch_load_waiting(sch_index_tenant_find(ix, "acme"), LANE_STANDARD), 0);
+    assert_int_equal(oldest_of("acme"), INT64_MAX);
+}
+
 /* Whichever of its queues is looked at first. */
 static void who_is_kept_by_its_tenants_cap_could_not_run(void **state)
 {
@@ -802,7 +841,8 @@ static void ages_are_right(int submitted)
             const struct sch_run *run = sch_index_find(ix, name);
 
             if (run && run->queue->tenant == t && run->due < oldest &&
-                (run->stage == STAGE_QUEUED || run->stage == STAGE_PARKED))
+                (run->stage == STAGE_QUEUED || run->stage == STAGE_PARKED ||
+                 (run->stage == STAGE_DORMANT && !run->started)))
                 oldest = run->due;
         }
         assert_int_equal(sch_load_oldest(t), oldest);
@@ -1001,6 +1041,8 @@ int main(void)
         T(who_waits_for_a_lock_is_old_and_could_not_run),
         T(who_waits_for_an_upstream_is_old_and_could_not_run),
         T(who_waits_for_its_flow_is_old_and_could_not_run),
+        T(who_never_began_waits_before_it_is_due_and_is_not_old),
+        T(who_began_after_all_does_not_wait_before_it_is_due),
         T(who_is_kept_by_its_tenants_cap_could_not_run),
         T(depth_is_told_of_tenants_that_changed),
         T(the_cap_holds_and_nobody_is_lost_in_any_order),
