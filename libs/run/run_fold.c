@@ -327,7 +327,7 @@ static void add_cancel(struct run_fold *f, const struct entry *e)
 
 /* ---- the fold -------------------------------------------------------------------------------------- */
 
-/* A holder's entry counts only under the lease that stands: CAS keeps others out, and the fold does not rely on it. */
+/* CAS keeps others out, and the fold does not rely on it. */
 static bool counts(const struct run_fold *f, const struct entry *e)
 {
     return f->lease_stands && e->token == f->lease.token;

@@ -24,7 +24,8 @@ enum {
 
 /* ---- the upstream ------------------------------------------------------------------------------------- */
 
-bool bw_page_upstream(struct bw_run *run, const char *name)
+/* Copied into run->doing; false: it is not known. */
+static bool find_upstream(struct bw_run *run, const char *name)
 {
     struct bw_doing *d          = &run->doing;
     const struct bw_upstream *u = bw_upstream_find(run->bw->upstreams, name);
@@ -388,7 +389,7 @@ static bool no_upstream(struct bw_run *run)
     char detail[160];
     const char *name = upstream_name(run);
 
-    if (bw_page_upstream(run, name))
+    if (find_upstream(run, name))
         return false;
     if (*name)
         str_format(detail, sizeof detail, "upstream %s is not known: sluice upstream set %s …",
@@ -709,7 +710,7 @@ static void close_session(struct bw_run *run, const char *why,
     d->then      = then;
     /* Never answered, or its upstream is gone from the configuration: nothing to send a close to. */
     if (run->fold.session.state == SESSION_OPENING || !*run->fold.session.remote_id ||
-        !bw_page_upstream(run, run->fold.session.upstream)) {
+        !find_upstream(run, run->fold.session.upstream)) {
         write_closed(run, false, 0, 0);
         return;
     }

@@ -24,7 +24,4 @@ void bw_page_do(struct bw_run *run);
 /* Has the run's upstream no calls outside a session? */
 bool bw_page_sessions_only(const struct bw_run *run);
 
-/* The upstream of this run, copied into run->doing; false: it is not known, the step was refused. */
-bool bw_page_upstream(struct bw_run *run, const char *name);
-
 #endif
