@@ -176,6 +176,7 @@ struct bw_reaper *bw_reap_new(struct bw *bw)
     r->strays  = map_new();
     r->touched = map_new();
     r->silent  = map_new();
+    list_init(&r->touches);
     bus_op_start(bw->bus, &r->op, BW_REAP_MAGIC, "reap", 0, reap_end);
     r->leader = svc_leader_new(bw->svc, "reaper", LEADER_MS, &events);
     return r;
@@ -188,11 +189,9 @@ void bw_reap_free(struct bw_reaper **slot)
     if (!r)
         return;
     r->freed = true;
-    if (r->asking)
-        bw_permit_cancel(&r->asking);
     bw_browsers_cancel(&r->finding);
-    if (r->calling)
-        r->driver->cancel(&r->calling);
+    bw_reap_call_cancel(&r->call);
+    bw_reap_touch_cancel(r);
     svc_leader_free(&r->leader);
     drop_all(r);
     r->sweeps++;

@@ -2,11 +2,13 @@
  * bw_reap_internal - the reaper, as its own files see it.
  *
  * One chain, which rests between two sweeps.  A sweep: where browsers are now (bw_reap), each place that has sessions of ours
- * or may have (bw_reap_place), and there one session after the other (bw_reap_session).
+ * or may have (bw_reap_place), and there one session after the other (bw_reap_session).  Only what keeps a session warm goes on
+ * beside it (bw_reap_touch): there may be many such, and each must be in time.
  */
 #ifndef BW_REAP_INTERNAL_H
 #define BW_REAP_INTERNAL_H
 
+#include "base/list.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "bw.h"
@@ -31,6 +33,24 @@ struct bw_reap_place {
     bool is_past; /* its name has other addresses now */
 };
 
+/* A call at a place, from its permit to what became of it.  It keeps what it needs: the chain may go on. */
+struct bw_reap_call;
+/* NULL: it was not made. */
+typedef void bw_reap_call_fn(void *self, const struct bw_answer *answer);
+
+struct bw_reap_call {
+    struct bw_reaper *reaper;
+    struct bw_upstream upstream;
+    const struct bw_driver *driver;
+    enum bw_verb verb;
+    char endpoint[BW_PLACE_SIZE], remote_id[sizeof((struct bw_record *)NULL)->remote_id];
+    struct bw_permit permit;
+    struct bw_permit_ask *asking;
+    struct bw_call *calling;
+    bw_reap_call_fn *fn;
+    void *self;
+};
+
 struct bw_reaper {
     struct bus_op op; /* first: SELF() */
     struct bw *bw;
@@ -47,7 +67,7 @@ struct bw_reaper {
     size_t place_count, place_at;
     /* What a sweep does not see is forgotten. */
     struct map *strays;  /* remote id -> since when it is seen */
-    struct map *touched; /* key of a row -> when it was kept warm */
+    struct map *touched; /* key of a row -> when it was kept warm, or that it is gone */
     struct map
         *silent; /* upstream and endpoint -> sweeps running in which its list went unanswered */
     uint64_t sweeps;
@@ -64,14 +84,17 @@ struct bw_reaper {
     struct bw_table_row in_hand;
     bool is_stray; /* only the list knows it */
     int64_t seen_ms, touched_ms;
+    bool is_gone; /* a touch was told so */
     struct run_fold fold;
     bool folding;
     bool is_ours;     /* a stray: the journal of its run names it */
     struct json *doc; /* the record that is being rewritten */
     uint64_t revision;
-    struct bw_permit permit;
-    struct bw_permit_ask *asking;
-    struct bw_call *calling;
+    struct bw_reap_call call; /* a list or a close: the chain waits for it */
+
+    struct list touches; /* under way */
+    size_t touch_count;
+    bool waits_for_room; /* the chain, until one of them ends */
 };
 
 static inline struct bw_reaper *bw_reap_self(struct bus_op *op)
@@ -86,8 +109,9 @@ struct err bw_reap_place_first(struct bw_reaper *r);
 /* The session in hand is done with: the next one. */
 struct err bw_reap_place_next(struct bw_reaper *r);
 void bw_reap_place_drop(struct bw_reaper *r);
-/* The session in hand was kept warm. */
-void bw_reap_place_touched(struct bw_reaper *r);
+/* It was kept warm; it is no longer there. */
+void bw_reap_place_touched(struct bw_reaper *r, const struct bw_table_row *row);
+void bw_reap_place_gone(struct bw_reaper *r, const struct bw_table_row *row);
 /* What was seen by an earlier sweep only. */
 void bw_reap_place_forget(struct bw_reaper *r);
 struct err bw_reap_rest(struct bw_reaper *r);
@@ -96,10 +120,15 @@ struct err bw_reap_rest(struct bw_reaper *r);
 struct err bw_reap_session_judge(struct bw_reaper *r);
 void bw_reap_session_drop(struct bw_reaper *r);
 
-/* A permit for one call at the place in hand, and that call.  fn of a permit that is granted calls, or returns it. */
-void bw_reap_place_ask(struct bw_reaper *r, struct bw_permit_want want, bw_permit_fn *fn);
-void bw_reap_place_call(struct bw_reaper *r, enum bw_verb verb, const char *remote_id,
-                        bw_answer_fn *fn);
-void bw_reap_place_report(struct bw_reaper *r, const struct bw_answer *a, bool closed);
+/* Keeps the session in hand warm; then bw_reap_place_next, which waits only when too many are under way. */
+struct err bw_reap_touch(struct bw_reaper *r);
+void bw_reap_touch_cancel(struct bw_reaper *r); /* all of them */
+
+/* Lists what is at the place in hand; or a call of the session in hand. */
+void bw_reap_call_start(struct bw_reap_call *c, struct bw_reaper *r, enum bw_verb verb,
+                        bw_reap_call_fn *fn, void *self);
+void bw_reap_call_cancel(struct bw_reap_call *c); /* no callback */
+/* What it was to close is closed, or was not there. */
+bool bw_reap_call_closed(const struct bw_answer *a);
 
 #endif

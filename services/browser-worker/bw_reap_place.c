@@ -5,11 +5,10 @@
 #include "base/mem.h"
 #include "bw_stamp.h"
 
-enum { PERMIT_WAIT_MS = 10000 };
-
 /* What is kept of a session, or of a place, from sweep to sweep. */
 struct note {
     int64_t at_ms;  /* 0: never */
+    uint64_t gone;  /* revision of the row whose session is gone over there; 0: none */
     unsigned times; /* in a row */
     uint64_t sweep; /* the last that saw it */
 };
@@ -19,50 +18,6 @@ static struct err next_place(struct bw_reaper *r);
 static struct bw_reap_place *place_of(const struct bw_reaper *r)
 {
     return &r->places[r->place_at];
-}
-
-/* ---- calls at the place in hand --------------------------------------------------------------- */
-
-static bool may(void *self)
-{
-    return bw_reap_our_turn(self);
-}
-
-void bw_reap_place_call(struct bw_reaper *r, enum bw_verb verb, const char *remote_id,
-                        bw_answer_fn *fn)
-{
-    const struct bw_request request = {.verb       = verb,
-                                       .upstream   = &r->upstream,
-                                       .endpoint   = place_of(r)->endpoint,
-                                       .remote_id  = remote_id,
-                                       .effect     = EFFECT_READ,
-                                       .timeout_ms = BW_REAP_CALL_MS,
-                                       .body_max   = r->bw->config->response_max,
-                                       .page_max   = r->bw->config->page_max,
-                                       .may        = may,
-                                       .self       = r};
-
-    r->calling = r->driver->start(&r->bw->drivers, &request, fn, r);
-}
-
-void bw_reap_place_ask(struct bw_reaper *r, struct bw_permit_want want, bw_permit_fn *fn)
-{
-    want.upstream    = r->upstream.name;
-    want.lane        = LANE_STANDARD;
-    want.wait_ms     = PERMIT_WAIT_MS;
-    want.lifetime_ms = BW_REAP_CALL_MS;
-    r->asking        = bw_permit_ask(r->bw->permits, &want, &r->permit, fn, r);
-}
-
-void bw_reap_place_report(struct bw_reaper *r, const struct bw_answer *a, bool closed)
-{
-    const struct bw_permit_done done = {.status         = (uint32_t)a->status,
-                                        .ms             = (uint32_t)a->ms,
-                                        .retry_after_ms = a->retry_after_ms,
-                                        .call_class     = a->call_class,
-                                        .session_closed = closed};
-
-    bw_permit_report(r->bw->permits, &r->permit, &done);
 }
 
 /* ---- from sweep to sweep ------------------------------------------------------------------------ */
@@ -100,9 +55,14 @@ void bw_reap_place_forget(struct bw_reaper *r)
     forget(r, r->silent);
 }
 
-void bw_reap_place_touched(struct bw_reaper *r)
+void bw_reap_place_touched(struct bw_reaper *r, const struct bw_table_row *row)
 {
-    note_of(r, r->touched, r->in_hand.key)->at_ms = clk_wall_ms();
+    note_of(r, r->touched, row->key)->at_ms = clk_wall_ms();
+}
+
+void bw_reap_place_gone(struct bw_reaper *r, const struct bw_table_row *row)
+{
+    note_of(r, r->touched, row->key)->gone = row->revision;
 }
 
 /* ---- what only the list knows ------------------------------------------------------------------- */
@@ -189,9 +149,11 @@ static bool next_row(struct bw_reaper *r)
         const struct bw_table_row *row = bw_table_find(r->bw->table, r->keys[r->key_at++]);
         if (!row || !is_here(r, row))
             continue;
-        r->in_hand    = *row;
-        r->is_stray   = false;
-        r->touched_ms = note_of(r, r->touched, row->key)->at_ms;
+        const struct note *note = note_of(r, r->touched, row->key);
+        r->in_hand              = *row;
+        r->is_stray             = false;
+        r->touched_ms           = note->at_ms;
+        r->is_gone              = note->gone == row->revision;
         if (!*row->record.remote_id)
             find_by_stamp(r);
         return true;
@@ -271,26 +233,11 @@ static void on_list(void *self, const struct bw_answer *a)
 {
     struct bw_reaper *r = self;
 
-    r->calling = NULL;
-    bw_reap_place_report(r, a, false);
-    keep_list(r, a);
-    gather_rows(r);
-    (void)bw_reap_place_next(r);
-}
-
-static void list_granted(void *self, const struct bw_permit_answer *answer)
-{
-    struct bw_reaper *r = self;
-
-    r->asking = NULL;
-    if (answer->granted && bw_reap_our_turn(r)) {
-        r->listed_mark = bw_table_mark(r->bw->table);
-        bw_reap_place_call(r, BW_LIST, "", on_list);
-        return;
-    }
-    bw_permit_return(r->bw->permits, &r->permit);
-    (void)silence(r); /* not asked: it stands as before */
-    gather_rows(r);   /* of some it is known without a list that their time is over */
+    if (a)
+        keep_list(r, a);
+    else
+        (void)silence(r); /* not asked: it stands as before */
+    gather_rows(r);       /* of some it is known without a list that their time is over */
     (void)bw_reap_place_next(r);
 }
 
@@ -298,8 +245,7 @@ static void list_granted(void *self, const struct bw_permit_answer *answer)
 
 static struct err next_place(struct bw_reaper *r)
 {
-    const struct bw_permit_want lists = {.tenant = ""};
-    const struct bw_upstream *u       = NULL;
+    const struct bw_upstream *u = NULL;
 
     bw_reap_place_drop(r);
     r->driver = NULL;
@@ -313,8 +259,9 @@ static struct err next_place(struct bw_reaper *r)
             bw_reap_place_forget(r);
         return bw_reap_rest(r);
     }
-    r->upstream = *u;
-    bw_reap_place_ask(r, lists, list_granted);
+    r->upstream    = *u;
+    r->listed_mark = bw_table_mark(r->bw->table);
+    bw_reap_call_start(&r->call, r, BW_LIST, on_list, r);
     return OK; /* parked */
 }
 

@@ -88,20 +88,6 @@ static struct err expire_read(struct bus_op *op, const struct bus_reply *reply)
     return put_status(r, "expired", reply->seq, on_expired);
 }
 
-/* ---- a call of the session in hand ------------------------------------------------------- */
-
-static void call_granted(struct bw_reaper *r, const struct bw_permit_answer *answer,
-                         enum bw_verb verb, bw_answer_fn *fn)
-{
-    r->asking = NULL;
-    if (answer->granted && bw_reap_our_turn(r)) {
-        bw_reap_place_call(r, verb, r->in_hand.record.remote_id, fn);
-        return;
-    }
-    bw_permit_return(r->bw->permits, &r->permit);
-    (void)bw_reap_place_next(r);
-}
-
 /* ---- closing it -------------------------------------------------------------------------- */
 
 static const char *why_closed(const struct bw_reaper *r)
@@ -121,15 +107,13 @@ static struct err on_completed(struct bus_op *op, const struct bus_reply *reply)
 static void on_closed(void *self, const struct bw_answer *a)
 {
     struct bw_reaper *r = self;
-    bool closed = a->fate == CALL_DONE || a->fate == CALL_SESSION_LOST || a->session_gone;
+    bool closed         = a && bw_reap_call_closed(a);
 
-    r->calling = NULL;
-    bw_reap_place_report(r, a, closed);
     if (closed)
         log_info("session closed", KV("session", session_id(r)),
                  KV("upstream", r->upstream.name), KV("run", r->in_hand.record.run),
                  KV("why", why_closed(r)));
-    else
+    else if (a)
         log_warn("session not closed", KV("session", session_id(r)),
                  KV("upstream", r->upstream.name), KV("why", a->detail));
     if (closed && !r->is_stray)
@@ -138,19 +122,9 @@ static void on_closed(void *self, const struct bw_answer *a)
         (void)bw_reap_place_next(r);
 }
 
-static void close_granted(void *self, const struct bw_permit_answer *answer)
-{
-    call_granted(self, answer, BW_CLOSE, on_closed);
-}
-
 static struct err ask_to_close(struct bw_reaper *r)
 {
-    const struct bw_permit_want closes = {.tenant  = r->in_hand.record.tenant,
-                                          .run     = r->in_hand.record.run,
-                                          .session = session_id(r),
-                                          .close   = true};
-
-    bw_reap_place_ask(r, closes, close_granted);
+    bw_reap_call_start(&r->call, r, BW_CLOSE, on_closed, r);
     return OK; /* parked */
 }
 
@@ -172,40 +146,6 @@ static struct err close_read(struct bus_op *op, const struct bus_reply *reply)
     if (!unchanged(r, reply))
         return bw_reap_place_next(r);
     return put_status(r, "closing", reply->seq, on_claimed);
-}
-
-/* ---- keeping it warm --------------------------------------------------------------------- */
-
-static void on_touched(void *self, const struct bw_answer *a)
-{
-    struct bw_reaper *r = self;
-
-    r->calling = NULL;
-    bw_reap_place_report(r, a, false);
-    if (a->fate == CALL_DONE)
-        bw_reap_place_touched(r);
-    else
-        log_debug("session not kept warm", KV("session", session_id(r)),
-                  KV("upstream", r->upstream.name), KV("why", a->detail));
-    if (a->session_gone)
-        (void)read_record(r, expire_read);
-    else
-        (void)bw_reap_place_next(r);
-}
-
-static void touch_granted(void *self, const struct bw_permit_answer *answer)
-{
-    call_granted(self, answer, BW_TOUCH, on_touched);
-}
-
-static struct err ask_to_touch(struct bw_reaper *r)
-{
-    const struct bw_permit_want touches = {.tenant  = r->in_hand.record.tenant,
-                                           .run     = r->in_hand.record.run,
-                                           .session = session_id(r)};
-
-    bw_reap_place_ask(r, touches, touch_granted);
-    return OK; /* parked */
 }
 
 /* ---- looking at its run ------------------------------------------------------------------ */
@@ -296,6 +236,8 @@ static enum bw_reap_listed listed(const struct bw_reaper *r)
 {
     const char *id = r->in_hand.record.remote_id;
 
+    if (r->is_gone)
+        return BW_REAP_NOT_LISTED;
     if (!r->listed || r->in_hand.mark > r->listed_mark || (!*id && !r->driver->stamps))
         return BW_REAP_UNKNOWN;
     return json_get(r->listed, id) ? BW_REAP_LISTED : BW_REAP_NOT_LISTED;
@@ -339,7 +281,7 @@ struct err bw_reap_session_judge(struct bw_reaper *r)
     case BW_REAP_CLOSE:
         return r->is_stray ? ask_to_close(r) : read_record(r, close_read);
     case BW_REAP_TOUCH:
-        return ask_to_touch(r);
+        return bw_reap_touch(r);
     }
     must(!"unknown move");
     return bw_reap_place_next(r);

@@ -24,11 +24,17 @@ static char acme_run[ID_SIZE];
 /* "http:/" + a folder's path. */
 #define PLACE "http:/"
 #define HANGS ".hangs" /* in a folder: its list is not answered */
+#define SLOW ".slow"   /* in a folder: no touch is answered yet */
 #define SAID ".said"   /* what the worker warned of, a line each */
+/* In a folder: of each session that is being kept warm, and of each that was. */
+#define TOUCHING ".touching-"
+#define TOUCHED ".touched-"
+
+enum { TOUCHES_MAX = 32 }; /* at once, wherever */
 
 struct bw_call {
     uv_timer_t timer;
-    char path[512];
+    char folder[256], id[256], path[1024]; /* the session's */
     enum bw_verb verb;
     bw_answer_fn *fn;
     void *self;
@@ -69,16 +75,49 @@ static void folder_closed(uv_handle_t *timer)
     mem_free(&c);
 }
 
+static size_t touching; /* sessions at once */
+
+/* Of one session never two. */
+static void touch_begins(const struct bw_call *c)
+{
+    char path[1024];
+
+    str_format(path, sizeof path, "%s/" TOUCHING "%s", c->folder, c->id);
+    must(access(path, F_OK) != 0 && ++touching <= TOUCHES_MAX);
+    FILE *mark = fopen(path, "w");
+    must(mark);
+    fclose(mark);
+}
+
+static void touch_ends(const struct bw_call *c, struct bw_answer *a)
+{
+    char from[1024], to[1024];
+
+    str_format(from, sizeof from, "%s/" TOUCHING "%s", c->folder, c->id);
+    str_format(to, sizeof to, "%s/" TOUCHED "%s", c->folder, c->id);
+    must(rename(from, to) == 0);
+    touching--;
+    if (in_folder(c->folder, c->id))
+        return;
+    a->fate         = CALL_SESSION_LOST;
+    a->detail       = "no such session";
+    a->session_gone = true;
+}
+
 static void folder_answers(uv_timer_t *timer)
 {
     struct bw_call *c  = timer->data;
     struct bw_answer a = {.fate = CALL_DONE, .call_class = CALL_OK, .status = 200};
 
-    if (c->verb == BW_LIST && in_folder(c->path, HANGS))
+    if (c->verb == BW_TOUCH && in_folder(c->folder, SLOW))
+        return; /* until then */
+    if (c->verb == BW_LIST && in_folder(c->folder, HANGS))
         a = (struct bw_answer){
             .fate = CALL_UNANSWERED, .call_class = CALL_TIMEOUT, .detail = "hangs"};
     else if (c->verb == BW_LIST)
-        a.value = folder_list(c->path);
+        a.value = folder_list(c->folder);
+    else if (c->verb == BW_TOUCH)
+        touch_ends(c, &a);
     else
         (void)unlink(c->path);
     c->fn(c->self, &a);
@@ -92,14 +131,17 @@ static struct bw_call *folder_start(const struct bw_drivers *env,
 {
     struct bw_call *c = mem_new(struct bw_call);
 
-    str_format(c->path, sizeof c->path, "%s/%s", request->endpoint + strlen(PLACE),
-               request->remote_id);
+    str_copy(c->folder, sizeof c->folder, request->endpoint + strlen(PLACE));
+    str_copy(c->id, sizeof c->id, request->remote_id);
+    str_format(c->path, sizeof c->path, "%s/%s", c->folder, c->id);
     c->verb = request->verb;
     c->fn   = fn;
     c->self = self;
+    if (c->verb == BW_TOUCH)
+        touch_begins(c);
     uv_timer_init(env->loop, &c->timer);
     c->timer.data = c;
-    uv_timer_start(&c->timer, folder_answers, 1, 0);
+    uv_timer_start(&c->timer, folder_answers, 1, 5);
     return c;
 }
 
@@ -345,6 +387,17 @@ static bool stands(const struct session *s)
     return access(path, F_OK) == 0;
 }
 
+static void set_in_folder(const char *name, bool there)
+{
+    char path[128];
+
+    str_format(path, sizeof path, "%s/%s", folder, name);
+    if (there)
+        fclose(fopen(path, "w"));
+    else
+        assert_int_equal(unlink(path), 0);
+}
+
 static const char *name_of(const struct session *s)
 {
     return strchr(s->key, '.') + 1;
@@ -379,6 +432,15 @@ static void record_there(const struct session *s, const char *remote_id, const c
 
     str_format(endpoint, sizeof endpoint, PLACE "%s", folder);
     record_at("chrome", endpoint, s, remote_id, status, run, false, age_s, 0);
+}
+
+/* Kept for another run; nobody used it for an hour. */
+static void record_kept_there(const struct session *s, int expires_s)
+{
+    char endpoint[128];
+
+    str_format(endpoint, sizeof endpoint, PLACE "%s", folder);
+    record_at("chrome", endpoint, s, s->remote_id, "active", acme_run, true, 3600, expires_s);
 }
 
 /* age_s, expires_s: before and after now. */
@@ -448,6 +510,16 @@ static void let_it_sweep(void)
     rig.asks = rig.reports = 0; /* there is room for so many */
 }
 
+static void configure_chrome(const char *session_idle)
+{
+    char value[256];
+
+    str_format(value, sizeof value,
+               "{\"driver\":\"webdriver\",\"url\":\"" PLACE "%s\",\"session_idle\":\"%s\"}",
+               folder, session_idle);
+    put(BUCKET_UPSTREAMS, "chrome", value);
+}
+
 static int anew(void **state)
 {
     char value[256];
@@ -487,10 +559,10 @@ static int over(void **state)
     char command[96];
 
     (void)state;
-    str_format(command, sizeof command, "rm -r '%s'", folder);
-    assert_int_equal(system(command), 0);
     kill(worker, SIGTERM);
     assert_int_equal(waitpid(worker, &status, 0), worker);
+    str_format(command, sizeof command, "rm -r '%s'", folder);
+    assert_int_equal(system(command), 0);
     nats_rig_end(&rig);
     sim_rig_end(&sim);
     assert_true(WIFEXITED(status) &&
@@ -694,13 +766,7 @@ static unsigned warnings(void)
 
 static void hang(bool hangs)
 {
-    char path[128];
-
-    str_format(path, sizeof path, "%s/" HANGS, folder);
-    if (hangs)
-        fclose(fopen(path, "w"));
-    else
-        assert_int_equal(unlink(path), 0);
+    set_in_folder(HANGS, hangs);
     rig.reports = 0; /* each is of a list */
 }
 
@@ -721,6 +787,75 @@ static void a_place_that_does_not_list_for_three_sweeps_is_told_of_once(void **s
     assert_int_equal(warnings(), 2);
 }
 
+/* ---- what waits is kept warm ------------------------------------------------------------------ */
+
+static size_t marked(const char *mark)
+{
+    size_t count = 0;
+    DIR *dir     = opendir(folder);
+
+    for (struct dirent *d; (d = readdir(dir));)
+        count += str_starts(d->d_name, mark);
+    closedir(dir);
+    return count;
+}
+
+/* One after the other, the last would have fallen idle before it is its turn. */
+static void sessions_are_kept_warm_beside_each_other(void **state)
+{
+    enum { SESSIONS = TOUCHES_MAX + 8 };
+    char remote_id[16];
+    struct session s;
+
+    (void)state;
+    set_in_folder(SLOW, true);
+    for (unsigned i = 0; i < SESSIONS; i++) {
+        str_format(remote_id, sizeof remote_id, "kept-%u", i);
+        stamped(&s, "chrome", acme_run, remote_id);
+        record_kept_there(&s, 3600);
+    }
+    configure_chrome("60s");
+    NATS_RIG_WAIT(&rig, marked(TOUCHING) == TOUCHES_MAX);
+    set_in_folder(SLOW, false); /* what ends makes room */
+    NATS_RIG_WAIT(&rig, marked(TOUCHED) == SESSIONS);
+}
+
+static void a_touch_without_an_answer_holds_nothing_up(void **state)
+{
+    struct session slow, old;
+
+    (void)state;
+    set_in_folder(SLOW, true);
+    stamped(&slow, "chrome", acme_run, "slow");
+    record_kept_there(&slow, 3600);
+    configure_chrome("60s");
+    NATS_RIG_WAIT(&rig, marked(TOUCHING) == 1);
+    rig.reports = 0;
+    NATS_RIG_WAIT(&rig, rig.reports >= 4); /* it is not touched twice meanwhile */
+    stamped(&old, "chrome", acme_run, "old");
+    record_kept_there(&old, -1);
+    wait_status(&old, "completed");
+    assert_int_equal(marked(TOUCHING), 1);
+}
+
+/* Where nobody lists, a touch may tell it. */
+static void what_a_touch_tells_to_be_gone_is_expired(void **state)
+{
+    struct session gone, there;
+
+    (void)state;
+    set_in_folder(HANGS, true);
+    stamped(&there, "chrome", acme_run, "there");
+    stamped(&gone, "chrome", acme_run, "gone");
+    record_kept_there(&there, 3600);
+    record_kept_there(&gone, 3600);
+    set_in_folder("gone", false);
+    configure_chrome("60s");
+    wait_status(&gone, "expired");
+    NATS_RIG_WAIT(&rig, place_ended(&gone) && marked(TOUCHED) == 2);
+    assert_true(status_is(&there, "active"));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, anew, over)
 
 int main(void)
@@ -736,6 +871,9 @@ int main(void)
         TEST(a_session_that_no_record_names_is_closed_when_its_run_is_done_with_it),
         TEST(an_open_without_an_answer_is_closed_or_given_up),
         TEST(a_place_that_does_not_list_for_three_sweeps_is_told_of_once),
+        TEST(sessions_are_kept_warm_beside_each_other),
+        TEST(a_touch_without_an_answer_holds_nothing_up),
+        TEST(what_a_touch_tells_to_be_gone_is_expired),
     };
 
     if (getenv("BW_REAP_ROLE"))
