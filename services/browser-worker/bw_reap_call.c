@@ -65,13 +65,19 @@ static void on_permit(void *self, const struct bw_permit_answer *answer)
     c->fn(c->self, NULL);
 }
 
+/* The next sweep lists and closes as well; a touch that waits too long costs a session. */
+static enum lane lane_for(enum bw_verb verb)
+{
+    return verb == BW_TOUCH ? LANE_REALTIME : LANE_STANDARD;
+}
+
 static void ask(struct bw_reap_call *c, const struct bw_table_row *row)
 {
     const struct bw_permit_want want = {.upstream    = c->upstream.name,
                                         .tenant      = row ? row->record.tenant : "",
                                         .run         = row ? row->record.run : NULL,
                                         .session     = row ? bw_table_session(row) : NULL,
-                                        .lane        = LANE_STANDARD,
+                                        .lane        = lane_for(c->verb),
                                         .close       = c->verb == BW_CLOSE,
                                         .wait_ms     = PERMIT_WAIT_MS,
                                         .lifetime_ms = BW_REAP_CALL_MS};

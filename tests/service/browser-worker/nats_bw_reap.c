@@ -838,6 +838,30 @@ static void a_touch_without_an_answer_holds_nothing_up(void **state)
     assert_int_equal(marked(TOUCHING), 1);
 }
 
+static enum lane lane_asked(const struct session *s)
+{
+    for (size_t i = 0; i < rig.asks; i++)
+        if (str_equal(rig.ask[i].session, name_of(s)))
+            return rig.ask[i].lane;
+    return LANE_NONE;
+}
+
+/* What it waits for too long costs a session, and a call only time. */
+static void a_touch_goes_before_the_calls_of_other_lanes(void **state)
+{
+    struct session s, old;
+
+    (void)state;
+    stamped(&s, "chrome", acme_run, "kept");
+    stamped(&old, "chrome", acme_run, "old");
+    record_kept_there(&s, 3600);
+    record_kept_there(&old, -1);
+    configure_chrome("60s");
+    NATS_RIG_WAIT(&rig, lane_asked(&s) != LANE_NONE && lane_asked(&old) != LANE_NONE);
+    assert_int_equal(lane_asked(&s), LANE_REALTIME);
+    assert_int_equal(lane_asked(&old), LANE_STANDARD);
+}
+
 /* Where nobody lists, a touch may tell it. */
 static void what_a_touch_tells_to_be_gone_is_expired(void **state)
 {
@@ -873,6 +897,7 @@ int main(void)
         TEST(a_place_that_does_not_list_for_three_sweeps_is_told_of_once),
         TEST(sessions_are_kept_warm_beside_each_other),
         TEST(a_touch_without_an_answer_holds_nothing_up),
+        TEST(a_touch_goes_before_the_calls_of_other_lanes),
         TEST(what_a_touch_tells_to_be_gone_is_expired),
     };
 
