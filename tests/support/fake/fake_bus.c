@@ -551,7 +551,7 @@ bool bus_send_from(struct bus *bus, const struct bus_out *out, const char *reply
         return true;
     }
     if (fake_stream_of(out->subject))
-        (void)fake_stream_store(out, NULL, 1, &seq, &text);
+        (void)fake_stream_store(out, NULL, &seq, &text);
     (void)fake_route(out->subject, reply ? reply : "", out->body, out->headers,
                      out->header_count);
     return true;

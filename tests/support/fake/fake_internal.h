@@ -114,9 +114,9 @@ struct fake_msg *fake_stream_last(const struct fake_stream *s, const char *subje
 /* The first with this subject and a sequence of at least `from`. */
 struct fake_msg *fake_stream_next(const struct fake_stream *s, const char *subject,
                                   uint64_t from);
-/* Checks, stores all or none.  text: of a refusal. */
-struct err fake_stream_store(const struct bus_out *outs, const struct bus_expect *expects,
-                             size_t count, uint64_t *ret_seq, const char **ret_text);
+/* Checks, stores.  text: of a refusal. */
+struct err fake_stream_store(const struct bus_out *out, const struct bus_expect *expect,
+                             uint64_t *ret_seq, const char **ret_text);
 void fake_stream_remove(struct fake_stream *s, uint64_t seq);
 uint64_t fake_stream_purge(struct fake_stream *s, const char *subject, uint64_t upto);
 struct fake_consumer *fake_consumer_find(const struct fake_stream *s, const char *name);

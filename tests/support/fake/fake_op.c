@@ -380,7 +380,7 @@ static void do_request(const struct request *r, struct answer *a)
 {
     switch (r->kind) {
     case PUBLISH:
-        a->err = fake_stream_store(&r->out, &r->expect, 1, &a->seq, &a->text);
+        a->err = fake_stream_store(&r->out, &r->expect, &a->seq, &a->text);
         if (!failed(a->err))
             (void)fake_route(r->out.subject, "", r->out.body, r->out.headers,
                              r->out.header_count);

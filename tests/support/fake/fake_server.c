@@ -288,7 +288,7 @@ static uint64_t add(struct fake_stream *s, const struct bus_out *out,
 }
 
 static struct err check(const struct fake_stream *s, const struct bus_out *out,
-                        const struct bus_expect *expect, size_t more, const char **ret_text)
+                        const struct bus_expect *expect, const char **ret_text)
 {
     uint64_t max = s->limit != UINT64_MAX ? s->limit : s->max_msgs;
 
@@ -304,29 +304,24 @@ static struct err check(const struct fake_stream *s, const struct bus_out *out,
             return err_from(ERR_CONFLICT, "publish", ERR_FROM_JETSTREAM, 10071);
         }
     }
-    if (s->discard_new && max != UINT64_MAX && s->count + more > max) {
+    if (s->discard_new && max != UINT64_MAX && s->count >= max) {
         *ret_text = "maximum messages exceeded";
         return err_from(ERR_FULL, "publish", ERR_FROM_JETSTREAM, 10077);
     }
     return OK;
 }
 
-struct err fake_stream_store(const struct bus_out *outs, const struct bus_expect *expects,
-                             size_t count, uint64_t *ret_seq, const char **ret_text)
+struct err fake_stream_store(const struct bus_out *out, const struct bus_expect *expect,
+                             uint64_t *ret_seq, const char **ret_text)
 {
-    struct fake_stream *s = fake_stream_of(outs[0].subject);
+    struct fake_stream *s = fake_stream_of(out->subject);
 
     if (!s)
         return err_from(ERR_RETRY, "publish: no stream listens", ERR_FROM_JETSTREAM, 503);
-    for (size_t i = 0; i < count; i++) {
-        must(fake_stream_of(outs[i].subject) == s);
-        struct err e = check(s, &outs[i], expects ? &expects[i] : NULL, i + 1, ret_text);
-        if (failed(e))
-            return e;
-    }
-    for (size_t i = 0; i < count; i++)
-        *ret_seq = add(s, &outs[i], expects ? &expects[i] : NULL);
-    return OK;
+    struct err e = check(s, out, expect, ret_text);
+    if (!failed(e))
+        *ret_seq = add(s, out, expect);
+    return e;
 }
 
 static void expire(struct fake_stream *s)
@@ -704,7 +699,7 @@ uint64_t fake_store(const char *subject, struct bytes body)
     const char *text;
     uint64_t seq = 0;
 
-    must(!failed(fake_stream_store(&out, NULL, 1, &seq, &text)));
+    must(!failed(fake_stream_store(&out, NULL, &seq, &text)));
     return seq;
 }
 
