@@ -6,8 +6,7 @@ enum {
     LEADER_MS   = 15000,
     LOOK_MS     = 1000, /* whether it is our turn */
     REST_MIN_MS = 1000,
-    PER_IDLE =
-        6, /* sweeps within the time in which a session falls idle: it is touched in time */
+    PER_IDLE    = 6, /* sweeps until a session falls idle: it is touched in time */
 };
 
 bool bw_reap_our_turn(const struct bw_reaper *r)
@@ -136,10 +135,16 @@ static uint64_t rest_ms(const struct bw_reaper *r)
 struct err bw_reap_rest(struct bw_reaper *r)
 {
     drop_all(r);
-    r->sweeping = false;
-    r->due_at   = bus_now(r->bw->bus) + rest_ms(r);
+    r->sweeping    = false;
+    r->rests_since = bus_now(r->bw->bus);
     svc_poke(r->bw->svc);
     return OK; /* parked */
+}
+
+/* By the upstreams as they are now: what sets another session_idle brings a tick. */
+static uint64_t due_at(const struct bw_reaper *r)
+{
+    return r->rests_since ? r->rests_since + rest_ms(r) : 0;
 }
 
 uint64_t bw_reap_tick(struct bw_reaper *r, uint64_t now)
@@ -149,8 +154,8 @@ uint64_t bw_reap_tick(struct bw_reaper *r, uint64_t now)
     if (!bw_reap_our_turn(r) || !bw_table_ready(r->bw->table) ||
         !bw_upstream_ready(r->bw->upstreams) || !svc_ready(r->bw->svc))
         return now + LOOK_MS;
-    if (now < r->due_at)
-        return r->due_at;
+    if (now < due_at(r))
+        return due_at(r);
     r->sweeping = true;
     (void)bus_wait(&r->op, 0, begin);
     return UINT64_MAX;

@@ -56,7 +56,7 @@ struct bw_reaper {
     struct bw *bw;
     struct svc_leader *leader;
     bool freed;
-    uint64_t due_at;
+    uint64_t rests_since; /* 0: it has not swept yet */
 
     /* The sweep. */
     bool sweeping;

@@ -26,6 +26,7 @@ static char acme_run[ID_SIZE];
 #define HANGS ".hangs" /* in a folder: its list is not answered */
 #define SLOW ".slow"   /* in a folder: no touch is answered yet */
 #define SAID ".said"   /* what the worker warned of, a line each */
+#define RESTS ".rests" /* since the worker ended its first sweep */
 /* In a folder: of each session that is being kept warm, and of each that was. */
 #define TOUCHING ".touching-"
 #define TOUCHED ".touched-"
@@ -159,9 +160,14 @@ const struct bw_driver bw_webdriver = {
 
 static uint64_t tick(void *self, uint64_t now)
 {
+    static bool swept;
     struct bw *bw = self;
+    uint64_t next = bw_reap_tick(bw->reaper, now);
 
-    return bw_reap_tick(bw->reaper, now);
+    if (swept && next != UINT64_MAX)
+        fclose(fopen(getenv("BW_REAP_RESTS"), "w"));
+    swept = next == UINT64_MAX;
+    return next;
 }
 
 static void say(void *self, enum log_level level, const char *message, const char *line)
@@ -180,9 +186,10 @@ static void say(void *self, enum log_level level, const char *message, const cha
 static void run_worker(void)
 {
     static char *argv[]           = {"reaper", NULL};
-    const struct bw_config config = {
-        .reap_ms = 300, .response_max = 1 << 20, .page_max = 1 << 20};
-    const struct svc_about about = {.name = "sluice-browser-worker", .summary = "reaps"};
+    const struct bw_config config = {.reap_ms      = (uint64_t)atoi(getenv("BW_REAP_MS")),
+                                     .response_max = 1 << 20,
+                                     .page_max     = 1 << 20};
+    const struct svc_about about  = {.name = "sluice-browser-worker", .summary = "reaps"};
 
     log_sink(say, getenv("BW_REAP_SAID"));
     struct svc *svc = svc_new(&about, 1, argv);
@@ -520,17 +527,19 @@ static void configure_chrome(const char *session_idle)
     put(BUCKET_UPSTREAMS, "chrome", value);
 }
 
-static int anew(void **state)
+static int anew_with(const char *reap_ms)
 {
     char value[256];
 
-    (void)state;
     sim_rig_start(&sim, "{\"latency\":{\"default\":{\"min\":1,\"max\":2}}}");
     nats_rig_start(&rig);
     str_copy(folder, sizeof folder, "/tmp/bw-reap-XXXXXX");
     assert_non_null(mkdtemp(folder));
     str_format(value, sizeof value, "%s/" SAID, folder);
     setenv("BW_REAP_SAID", value, 1);
+    str_format(value, sizeof value, "%s/" RESTS, folder);
+    setenv("BW_REAP_RESTS", value, 1);
+    setenv("BW_REAP_MS", reap_ms, 1);
     worker = fork();
     if (worker == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -551,6 +560,18 @@ static int anew(void **state)
     put(BUCKET_UPSTREAMS, "chrome", value);
     plan_run(acme_run);
     return 0;
+}
+
+static int anew(void **state)
+{
+    (void)state;
+    return anew_with("300");
+}
+
+static int anew_that_rests_long(void **state)
+{
+    (void)state;
+    return anew_with("600000");
 }
 
 static int over(void **state)
@@ -880,6 +901,19 @@ static void what_a_touch_tells_to_be_gone_is_expired(void **state)
     assert_true(status_is(&there, "active"));
 }
 
+/* However long it was to rest. */
+static void a_session_idle_is_heeded_from_when_it_is_set(void **state)
+{
+    struct session s;
+
+    (void)state;
+    NATS_RIG_WAIT(&rig, in_folder(folder, RESTS));
+    stamped(&s, "chrome", acme_run, "kept");
+    record_kept_there(&s, 3600);
+    configure_chrome("6s");
+    NATS_RIG_WAIT(&rig, marked(TOUCHED) == 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, anew, over)
 
 int main(void)
@@ -899,6 +933,8 @@ int main(void)
         TEST(a_touch_without_an_answer_holds_nothing_up),
         TEST(a_touch_goes_before_the_calls_of_other_lanes),
         TEST(what_a_touch_tells_to_be_gone_is_expired),
+        cmocka_unit_test_setup_teardown(a_session_idle_is_heeded_from_when_it_is_set,
+                                        anew_that_rests_long, over),
     };
 
     if (getenv("BW_REAP_ROLE"))
