@@ -14,7 +14,8 @@ enum { BOOKS = 4, VERSION_KEY_SIZE = STR_NAME_SIZE + 24 };
 
 struct depth {
     uint64_t queued;
-    uint64_t since; /* accepted here since the scheduler last spoke */
+    uint64_t since;     /* accepted here since the scheduler last spoke */
+    uint64_t under_way; /* begun here, and neither accepted nor refused yet */
 };
 
 struct gw_book {
@@ -246,6 +247,17 @@ static void caught_up(void *self)
 
 /* ---- depth ------------------------------------------------------------------------------------------------- */
 
+static struct depth *depth_of(struct gw_book *book, const char *tenant)
+{
+    struct depth *depth = map_find(book->depths, tenant);
+
+    if (depth)
+        return depth;
+    depth = mem_new(struct depth);
+    (void)map_put(book->depths, tenant, depth);
+    return depth;
+}
+
 /* {"tenants":{"acme":{"queued":37}}}: only those that changed. */
 static void on_depth(void *self, struct bus_msg **msg)
 {
@@ -258,13 +270,10 @@ static void on_depth(void *self, struct bus_msg **msg)
     if (failed(json_parse(&doc, (*msg)->body, why, sizeof why)))
         return;
     for (size_t it = 0; json_each(json_get(doc, "tenants"), &it, &tenant, &value);) {
-        struct depth *depth = map_find(book->depths, tenant);
+        struct depth *depth = depth_of(book, tenant);
 
-        if (!depth) {
-            depth = mem_new(struct depth);
-            (void)map_put(book->depths, tenant, depth);
-        }
-        *depth = (struct depth){.queued = (uint64_t)json_int(json_get(value, "queued"))};
+        depth->queued = (uint64_t)json_int(json_get(value, "queued"));
+        depth->since  = 0;
     }
     json_free(&doc);
 }
@@ -273,18 +282,21 @@ uint64_t gw_book_depth(const struct gw_book *book, const char *tenant)
 {
     const struct depth *depth = map_find(book->depths, tenant);
 
-    return depth ? depth->queued + depth->since : UINT64_MAX;
+    return depth ? depth->queued + depth->since + depth->under_way : UINT64_MAX;
 }
 
-void gw_book_count(struct gw_book *book, const char *tenant)
+void gw_book_enter(struct gw_book *book, const char *tenant)
+{
+    depth_of(book, tenant)->under_way++;
+}
+
+void gw_book_leave(struct gw_book *book, const char *tenant, bool accepted)
 {
     struct depth *depth = map_find(book->depths, tenant);
 
-    if (!depth) {
-        depth = mem_new(struct depth);
-        (void)map_put(book->depths, tenant, depth);
-    }
-    depth->since++;
+    must(depth && depth->under_way > 0);
+    depth->under_way--;
+    depth->since += accepted;
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------------- */

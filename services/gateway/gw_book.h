@@ -31,9 +31,12 @@ MUST_USE struct err gw_book_upstream(const struct gw_book *book, const char *nam
                                      const char *pointer, const char **ret_driver,
                                      struct problem *why);
 
-/* Tickets that wait for a tenant, as last heard from the scheduler; UINT64_MAX: nothing heard. */
+/* Tickets that wait for a tenant, as last heard from the scheduler, and what may come to them from here; UINT64_MAX:
+   nothing heard. */
 uint64_t gw_book_depth(const struct gw_book *book, const char *tenant);
-/* One more was accepted by us since. */
-void gw_book_count(struct gw_book *book, const char *tenant);
+/* One more is on its way, whatever the scheduler says meanwhile: from then on until it is left, exactly once. */
+void gw_book_enter(struct gw_book *book, const char *tenant);
+/* accepted: its ticket is stored, so it waits until the scheduler says how many do. */
+void gw_book_leave(struct gw_book *book, const char *tenant, bool accepted);
 
 #endif

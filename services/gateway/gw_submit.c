@@ -21,6 +21,8 @@ struct gw_submit {
     bool doubt;    /* a PLAN of ours went unanswered: it may be stored */
     bool accepted; /* ours to answer, whatever becomes of the ticket */
     bool answered; /* a dry run */
+    bool entered;  /* the book counts it as on its way */
+    bool waits;    /* its ticket is stored */
     const char *status;
     unsigned tries;
     struct problem refusal; /* why there may be no new run now; NONE: there may */
@@ -198,7 +200,7 @@ static struct err ticket_stored(struct bus_op *op, const struct bus_reply *reply
     struct gw_submit *s = SELF(struct gw_submit, CHAIN_MAGIC, op);
 
     if (!failed(reply->err)) {
-        gw_book_count(s->chain.gw->book, s->chain.request.tenant);
+        s->waits = true;
         return bus_op_done(op);
     }
     if (reply->err.kind == ERR_FULL && !s->accepted)
@@ -269,18 +271,24 @@ static void submit_end(struct bus_op *op, struct err e)
             (void)unknown(s);
         gw_request_problem(&s->chain.request, &s->chain.why);
     }
+    if (s->entered && gw->book) /* else the process ends */
+        gw_book_leave(gw->book, s->chain.request.tenant, s->waits);
     gw_chain_forget(&s->chain);
     gw_plan_free(&s->plan);
     mem_free(&s);
 }
 
+/* However many come at once, those before it are counted. */
 static void check_queue(struct gw_submit *s, const struct run_rule *rule)
 {
     const char *tenant = s->chain.request.tenant;
     uint64_t depth     = gw_book_depth(s->chain.gw->book, tenant);
 
-    if (depth == UINT64_MAX || depth < rule->queue_max)
+    if (depth == UINT64_MAX || depth < rule->queue_max) {
+        gw_book_enter(s->chain.gw->book, tenant);
+        s->entered = true;
         return;
+    }
     problem_set(&s->refusal, PROBLEM_QUEUE_FULL, "",
                 "%llu runs wait; at most %llu may (queue_max of %s %s): "
                 "sluice tenant set %s --queue-max N",

@@ -19,7 +19,7 @@
 #include "support/system/record.h"
 #include "support/system/world.h"
 
-enum { QUEUE_MAX = 5, MANY = 40, REFUSED = 4, PAIRS = 30, END_MS = 20000 };
+enum { QUEUE_MAX = 5, MANY = 40, BURST = 400, REFUSED = 4, PAIRS = 30, END_MS = 20000 };
 
 /* One message a submit, and no other field, so that a repeat is the same request. */
 #define BODY "{\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{\"x\":1}}]},\"key\":\"%s\"}"
@@ -208,6 +208,12 @@ static int group_up(void **state)
 
 /* Nobody runs, so the queue fills at exactly what the tenant may have; but the scheduler's word of how many wait may be
    behind by what is on its way to it, and each word takes one more at least: 5 + 4 + 3 + 2 + 1. */
+static void must_fill(struct world *w, unsigned n)
+{
+    if (n < QUEUE_MAX || n > QUEUE_MAX * (QUEUE_MAX + 1) / 2)
+        world_fail(w, "%u runs were let into a queue of %u", n, QUEUE_MAX);
+}
+
 static unsigned fill(struct world *w, const char *tenant)
 {
     char key[32];
@@ -223,8 +229,7 @@ static unsigned fill(struct world *w, const char *tenant)
         answer_deinit(&a);
     }
     n -= !taken;
-    if (n < QUEUE_MAX || n > QUEUE_MAX * (QUEUE_MAX + 1) / 2)
-        world_fail(w, "%u runs were let into a queue of %u", n, QUEUE_MAX);
+    must_fill(w, n);
     return n;
 }
 
@@ -263,6 +268,41 @@ static void a_full_queue_refuses_and_keeps_nothing(void **state)
         accept(w, "small", key, false, run);
     }
     WORLD_WAIT(w, END_MS, results_of(w, "small") == count + REFUSED);
+}
+
+/* However many come before the first of them is stored. */
+static void a_burst_fills_a_queue_no_further(void **state)
+{
+    struct world *w       = *state;
+    natsSubscription *sub = NULL;
+    natsInbox *inbox      = NULL;
+    natsMsg *msg          = NULL;
+    unsigned accepted     = 0;
+    char body[200], key[32];
+
+    hold(w, "burst", QUEUE_MAX);
+    natsInbox_Create(&inbox);
+    assert_int_equal(natsConnection_SubscribeSync(&sub, w->client->nc, inbox), NATS_OK);
+    for (unsigned n = 0; n < BURST; n++) {
+        snprintf(key, sizeof(key), "b-%u", n);
+        snprintf(body, sizeof(body), BODY, key);
+        assert_int_equal(natsConnection_PublishRequestString(
+                             w->client->nc, "sluice.api.submit.burst", inbox, body),
+                         NATS_OK);
+    }
+    for (unsigned n = 0; n < BURST; n++) {
+        if (natsSubscription_NextMsg(&msg, sub, 20000) != NATS_OK)
+            world_fail(w, "%u of %u submits were answered", n, BURST);
+        accepted += memmem(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg),
+                           "\"queue_full\"", 12) == NULL;
+        natsMsg_Destroy(msg);
+    }
+    natsSubscription_Destroy(sub);
+    natsInbox_Destroy(inbox);
+    must_fill(w, accepted);
+
+    let_go(w, "burst");
+    WORLD_WAIT(w, END_MS, settled(w, "burst") && results_of(w, "burst") == accepted);
 }
 
 /* The entries of the journals of a tenant by kind, in the order of the stream: "PLAN REJECTED ". */
@@ -482,6 +522,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_queue_refuses_and_keeps_nothing),
+        cmocka_unit_test(a_burst_fills_a_queue_no_further),
         cmocka_unit_test(a_full_stream_refuses_once_rejected_is_stored),
         cmocka_unit_test(without_rejected_nobody_says_queue_full),
         cmocka_unit_test(of_two_alike_both_answers_hold),

@@ -96,6 +96,75 @@ static void who_is_refused_for_a_full_queue_is_told_whose_setting_it_is(void **s
     assert_true(rig_says(r, "(queue_max of tier free)"));
 }
 
+static unsigned taken, full;
+
+static void on_one_of_many(void *self, struct bus_msg **msg)
+{
+    char text[4096];
+
+    (void)self;
+    str_copy_n(text, sizeof(text), (const char *)(*msg)->body.at, (*msg)->body.len);
+    taken += strstr(text, "\"queued\"") != NULL;
+    full += strstr(text, "queue_full") != NULL;
+}
+
+/* All come before the first of them is stored. */
+static void at_once(struct rig *r, unsigned count)
+{
+    char subject[SUBJECT_SIZE];
+    const struct bus_out out = {subject_api(subject, "submit", TENANT), bytes_str(SUBMIT), NULL,
+                                0};
+
+    taken = full = 0;
+    for (unsigned n = 0; n < count; n++)
+        assert_true(bus_send_from(r->client, &out, "many"));
+    for (uint64_t end = fake_now() + RIG_ANSWER_MS; taken + full < count; fake_advance(20))
+        assert_true(fake_now() < end);
+}
+
+static struct bus_sub *many;
+
+static int many_up(void **state)
+{
+    struct rig *r = NULL;
+
+    (void)rig_up(state);
+    r = *state;
+    assert_false(failed(bus_subscribe(r->client, "many", NULL, on_one_of_many, r, &many)));
+    rig_put(BUCKET_TENANTS, TENANT, "{\"queue_max\":5}");
+    two_wait(r);
+    return 0;
+}
+
+static int many_down(void **state)
+{
+    bus_unsubscribe(&many);
+    return rig_down(state);
+}
+
+/* … and who was refused, or is in the scheduler's count by now, is on its way no more. */
+static void a_burst_fills_a_queue_and_no_more(void **state)
+{
+    at_once(*state, 40);
+    assert_int_equal(taken, 3);
+    assert_int_equal(full, 37);
+    two_wait(*state);
+    at_once(*state, 40);
+    assert_int_equal(taken, 3);
+}
+
+static void a_word_of_the_scheduler_forgets_nobody_on_the_way(void **state)
+{
+    rig_submit(*state, SUBMIT);
+    plan_is(UNANSWERED);
+    two_wait(*state);
+    at_once(*state, 40);
+    assert_int_equal(taken, 2);
+    assert_true(rig_says(*state, "queued"));
+}
+
+#define WITH_MANY(test) cmocka_unit_test_setup_teardown(test, many_up, many_down)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +172,8 @@ int main(void)
         cmocka_unit_test(what_went_unanswered_may_be_stored_however_its_repeat_is_refused),
         WITH(who_is_refused_for_a_full_queue_is_told_whose_setting_it_is),
         WITH(what_was_answered_is_known_whatever_was_tried),
+        WITH_MANY(a_burst_fills_a_queue_and_no_more),
+        WITH_MANY(a_word_of_the_scheduler_forgets_nobody_on_the_way),
     };
     return cmocka_run_group_tests_name("gw_submit", tests, NULL, NULL);
 }
