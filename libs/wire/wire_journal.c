@@ -285,8 +285,10 @@ void entry_init(struct entry *ret, enum entry_kind kind)
     X(TEXT, detail) \
     X(TEXT, step) \
     X(DATA, result) \
-    X(NUMBER, replayable) X(NUMBER, calls) X(TEXT, session) X(NUMBER, started_at) \
-        X(NUMBER, ended_at) X(NUMBER, running_ms) X(NUMBER, waiting_ms)
+    X(NUMBER, replayable) \
+    X(NUMBER, calls) \
+    X(TEXT, session) \
+    X(NUMBER, started_at) X(NUMBER, ended_at) X(NUMBER, running_ms) X(NUMBER, waiting_ms)
 #define MAIL_FIELDS(X) \
     X(TEXT, by) \
     X(TEXT, name) X(TEXT, id) X(DATA, data) X(TEXT, reason) X(TEXT, child) X(STATUS, status)
