@@ -185,20 +185,20 @@ static void on_changed(void *self, const char *name, bool incident)
                  KV("why", s.why));
 }
 
-static uint64_t on_sessions_max(void *self, const char *tenant)
+static void on_tenant(void *self, const char *tenant, struct lim_gate_tenant *ret)
 {
     struct lim *lim = SELF(struct lim, LIM_MAGIC, self);
     struct run_rule rule;
 
     run_tenant_rule(lim->book, tenant, &rule);
-    return rule.sessions;
+    *ret = (struct lim_gate_tenant){.sessions_max = rule.sessions, .cap = rule.cap};
 }
 
-const struct lim_gate_out lim_do_out = {.record       = on_record,
-                                        .answer       = on_answer,
-                                        .drop         = on_drop,
-                                        .changed      = on_changed,
-                                        .sessions_max = on_sessions_max};
+const struct lim_gate_out lim_do_out = {.record  = on_record,
+                                        .answer  = on_answer,
+                                        .drop    = on_drop,
+                                        .changed = on_changed,
+                                        .tenant  = on_tenant};
 
 /* ---- state ------------------------------------------------------------------------- */
 

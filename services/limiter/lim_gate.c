@@ -220,20 +220,50 @@ static size_t others(const struct lim_gate_entry *e, const struct ask *a)
     return lim_queue_count(&e->queue) - (a->entry == e && a->wait.turn ? 1 : 0);
 }
 
+static struct lim_gate_tenant tenant_of(struct lim_gate *g, const char *tenant)
+{
+    struct lim_gate_tenant may = {.sessions_max = 0};
+
+    g->out.tenant(g->out.self, tenant, &may);
+    return may;
+}
+
+/* Of a tenant in all lanes. */
+static size_t own_opens(const struct lim_gate_entry *e, const char *tenant)
+{
+    size_t sum = 0;
+
+    for (enum lane lane = 0; lane < LANES; lane++)
+        sum += lim_queue_opens_of(&e->queue, lane, tenant);
+    return sum;
+}
+
+/* What an ask for a session meets beside. */
+static void look_at_sessions(struct lim_gate *g, const struct lim_gate_entry *e,
+                             const struct ask *a, const struct permit_key *k,
+                             struct lim_limit_ask *ret)
+{
+    size_t self = a->entry == e && a->wait.turn && a->wait.kind == LIM_WAIT_OPEN ? 1 : 0;
+
+    ret->held         = lim_grant_session(g->grants, k->name, a->ask.session) != NULL;
+    ret->opens        = lim_queue_opens(&e->queue) - self;
+    ret->own_opens    = own_opens(e, a->ask.tenant) - self;
+    ret->sessions_max = tenant_of(g, a->ask.tenant).sessions_max;
+    ret->sessions_open =
+        ret->sessions_max > 0 ? lim_grant_sessions(g->grants, a->ask.tenant) : 0;
+}
+
 static struct lim_block block_at(struct lim_gate *g, struct lim_gate_entry *e,
                                  const struct ask *a, const struct permit_key *k, uint64_t now)
 {
     const struct lim_limit limit = limit_at(g, e, now);
-    uint64_t most = k->session_open ? g->out.sessions_max(g->out.self, a->ask.tenant) : 0;
-    const struct lim_limit_ask ask = {
-        .tenant  = a->ask.tenant,
-        .key     = k,
-        .held    = k->session_open && lim_grant_session(g->grants, k->name, a->ask.session),
-        .again   = a->again && lim_grant_find(g->grants, a->ask.id) != NULL,
-        .waiting = others(e, a),
-        .sessions_max  = most,
-        .sessions_open = most > 0 ? lim_grant_sessions(g->grants, a->ask.tenant) : 0};
+    struct lim_limit_ask ask     = {.tenant  = a->ask.tenant,
+                                    .key     = k,
+                                    .again   = a->again && lim_grant_find(g->grants, a->ask.id),
+                                    .waiting = others(e, a)};
 
+    if (k->session_open)
+        look_at_sessions(g, e, a, k, &ask);
     return lim_limit_block(&limit, &ask);
 }
 
@@ -250,6 +280,43 @@ static struct lim_block block_of(struct lim_gate *g, const struct ask *a, uint64
             return b;
     }
     return (struct lim_block){.why = NULL};
+}
+
+/* How long the oldest session there is held. */
+static uint64_t oldest_ms(const struct lim_gate *g, const struct lim_key *k, uint64_t now)
+{
+    struct lim_session *s = NULL;
+    uint64_t since        = now;
+
+    for (size_t it = 0; lim_grant_session_next(g->grants, &it, &s);)
+        if (s->key == k && s->since_ms < since)
+            since = s->since_ms;
+    return now - since;
+}
+
+/* Enough wait for a session already: it is told when to come, and holds no slot meanwhile. */
+static bool crowded_out(struct lim_gate *g, const struct ask *a, struct lim_block *b,
+                        uint64_t now)
+{
+    const struct lim_queue *q = &a->entry->queue;
+    const struct lim_key *k   = lim_gate_key(g, a->entry);
+    const char *tenant        = a->ask.tenant;
+    size_t own                = own_opens(a->entry, tenant);
+    struct lim_crowd c        = {.places      = b->places,
+                                 .session_ms  = k->session_ms,
+                                 .waiting     = b->own ? own : lim_queue_opens(q),
+                                 .alike       = lim_queue_opens_of(q, a->ask.lane, tenant),
+                                 .own_waiting = own,
+                                 .own_held    = b->own ? lim_grant_sessions(g->grants, tenant)
+                                                       : lim_grant_use(k, tenant).sessions,
+                                 .cap         = tenant_of(g, tenant).cap};
+
+    if (!lim_crowd_full(&c))
+        return false;
+    if (c.session_ms == 0)
+        c.oldest_ms = oldest_ms(g, k, now);
+    b->ms = lim_crowd_turn(&c, &a->entry->turn_ms, now);
+    return true;
 }
 
 /* ---- granting ---------------------------------------------------------------------- */
@@ -354,6 +421,15 @@ static struct lim_block block_of_all(struct lim_gate *g, struct lim_gate_entry *
     return lim_limit_block_all(&limit);
 }
 
+/* A place is free and nobody waits for it: those who were told to come later leave it empty. */
+static void forget_turns(struct lim_gate_entry *e)
+{
+    uint32_t most = e->config.sessions;
+
+    if (lim_queue_opens(&e->queue) == 0 && (most == 0 || e->key->use.sessions < most))
+        e->turn_ms = 0;
+}
+
 static void serve(struct lim_gate *g, struct lim_gate_entry *e, uint64_t now)
 {
     struct look look   = {g, now};
@@ -375,6 +451,7 @@ static void serve(struct lim_gate *g, struct lim_gate_entry *e, uint64_t now)
     }
     if (b.shut && !b.brief)
         turn_away(g, e, &b, now);
+    forget_turns(e);
     wake_later(g, e, &b, now);
 }
 
@@ -427,8 +504,8 @@ static struct ask *ask_new(struct lim_gate *g, const struct permit_ask *ask, voi
     a->came_ms = now;
     a->again   = lim_grant_find(g->grants, ask->id) != NULL;
     map_put(g->asks, a->ask.id, a);
-    a->foreign = counts_elsewhere(g, a) || (kind_of(ask) == LIM_WAIT_OPEN &&
-                                            g->out.sessions_max(g->out.self, ask->tenant) > 0);
+    a->foreign = counts_elsewhere(g, a) ||
+                 (kind_of(ask) == LIM_WAIT_OPEN && tenant_of(g, ask->tenant).sessions_max > 0);
     g->foreign += a->foreign;
     e->again += a->again;
     return a;
@@ -474,15 +551,17 @@ static struct lim_gate_entry *first_entry(const struct lim_gate *g,
     return NULL;
 }
 
-/* A closed, limited or paused upstream does not let anybody wait; nor does a full house. */
+/* A closed, limited or paused upstream does not let anybody wait; nor does a full house, nor a crowd. */
 static bool turned_away(struct lim_gate *g, struct ask *a, uint64_t now)
 {
     struct lim_block b = block_of(g, a, now);
     bool full          = map_count(g->asks) > g->settings.waiting_max;
+    bool waits         = b.places > 0 && a->ask.wait_ms > 0; /* for a session */
 
     if (kind_of(&a->ask) == LIM_WAIT_CLOSE && !full)
         return false;
-    if (!full && (!b.shut || (b.brief && b.ms <= a->ask.wait_ms)))
+    if (!full && !(waits && crowded_out(g, a, &b, now)) &&
+        (!b.shut || (b.brief && b.ms <= a->ask.wait_ms)))
         return false;
     refuse_ask(g, a, &b, now);
     return true;

@@ -32,14 +32,19 @@ struct lim_gate_settings {
     uint64_t seed;
 };
 
+/* What a tenant may. */
+struct lim_gate_tenant {
+    uint64_t sessions_max; /* open over all upstreams; 0: no limit */
+    uint32_t cap;          /* its runs that have a slot; 0: not known */
+};
+
 /* tag: the asker, as given to lim_gate_ask; each is answered or dropped, exactly once. */
 struct lim_gate_out {
     void *self;
     void (*record)(void *self, const struct grant_record *r);
     void (*answer)(void *self, void *tag, const struct permit_grant *g, bool logged);
     void (*drop)(void *self, void *tag);
-    /* How many sessions a tenant may have open, over all upstreams; 0: no limit. */
-    uint64_t (*sessions_max)(void *self, const char *tenant);
+    void (*tenant)(void *self, const char *tenant, struct lim_gate_tenant *ret);
     void (*changed)(void *self, const char *name,
                     bool incident); /* a mode, or an incident of it */
 };
@@ -60,7 +65,7 @@ void lim_gate_end(struct lim_gate *g);
 /* Configuration, at any time.  Who waits with one that is forgotten is turned away; what is out comes back one by one. */
 void lim_gate_configure(struct lim_gate *g, const struct run_upstream *u);
 void lim_gate_forget(struct lim_gate *g, const char *name);
-void lim_gate_tenants(struct lim_gate *g); /* sessions_max says something else now */
+void lim_gate_tenants(struct lim_gate *g); /* what they may is another now */
 const struct run_upstream *lim_gate_upstream(const struct lim_gate *g, const char *name);
 bool lim_gate_next_name(const struct lim_gate *g, size_t *it, const char **ret);
 

@@ -4,6 +4,7 @@
 #ifndef LIM_GATE_INTERNAL_H
 #define LIM_GATE_INTERNAL_H
 
+#include "lim_crowd.h"
 #include "lim_gate.h"
 #include "lim_limit.h"
 #include "lim_queue.h"
@@ -14,6 +15,7 @@ struct lim_gate_entry {
     struct lim_key *key; /* NULL: not looked up in this term */
     struct lim_queue queue;
     size_t again;     /* asks that wait for a permit which is out already */
+    uint64_t turn_ms; /* the last that was told when to come for a session (lim_crowd) */
     bool dirty;       /* somebody may fit who did not */
     uint64_t wake_at; /* so will it be then */
 };

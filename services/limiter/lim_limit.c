@@ -98,20 +98,27 @@ static bool too_many_calls(const struct lim_limit *l, const struct lim_limit_ask
            lim_grant_use(l->key, a->tenant).in_flight >= share_of(l, room);
 }
 
-static bool too_many_sessions(const struct lim_limit *l, const struct lim_limit_ask *a)
+/* The limit of sessions that is in its way: how many there may be, and whether of its tenant; 0: none is. */
+static uint32_t full_places(const struct lim_limit *l, const struct lim_limit_ask *a,
+                            bool *ret_own)
 {
     uint32_t limit = l->config->sessions;
 
+    *ret_own = true;
     if (a->held)
-        return false;
+        return 0;
     if (a->sessions_max > 0 && a->sessions_open >= a->sessions_max)
-        return true;
+        return (uint32_t)a->sessions_max;
     if (limit == 0)
-        return false;
+        return 0;
+    *ret_own = false;
     if (l->key->use.sessions >= limit)
-        return true;
-    return l->config->tenant_share < 1 &&
-           lim_grant_use(l->key, a->tenant).sessions >= share_of(l, limit);
+        return limit;
+    *ret_own = true;
+    if (l->config->tenant_share < 1 &&
+        lim_grant_use(l->key, a->tenant).sessions >= share_of(l, limit))
+        return share_of(l, limit);
+    return 0;
 }
 
 /* ---- how long ---------------------------------------------------------------------- */
@@ -144,6 +151,8 @@ struct lim_block lim_limit_block(const struct lim_limit *l, const struct lim_lim
     struct meter m           = meter_of(l, a->key->close);
     uint64_t ns              = a->key->rate ? rate_ns(l, m.rate) : 0;
     const struct lim_key *at = l->key;
+    bool own                 = false;
+    uint32_t places          = a->key->session_open ? full_places(l, a, &own) : 0;
 
     if (m.block.shut)
         return m.block;
@@ -154,10 +163,12 @@ struct lim_block lim_limit_block(const struct lim_limit *l, const struct lim_lim
         return (struct lim_block){
             .why = "upstream_in_flight",
             .ms  = turn_ms(at->hold_ms, m.room, a->waiting, LIM_LIMIT_SOON_MS)};
-    if (a->key->session_open && too_many_sessions(l, a))
+    if (places > 0)
         return (struct lim_block){
             .why = "upstream_sessions",
-            .ms  = turn_ms(at->session_ms, l->config->sessions, a->waiting, SESSION_MS)};
+            .ms  = turn_ms(at->session_ms, places, own ? a->own_opens : a->opens, SESSION_MS),
+            .places = places,
+            .own    = own};
     return NOTHING;
 }
 

@@ -30,9 +30,11 @@ struct lim_limit {
 struct lim_limit_ask {
     const char *tenant;
     const struct permit_key *key;
-    bool held;      /* its session has a permit already */
-    bool again;     /* so has its call */
-    size_t waiting; /* others who wait there */
+    bool held;        /* its session has a permit already */
+    bool again;       /* so has its call */
+    size_t waiting;   /* others who wait there */
+    size_t opens;     /* of them, for a session */
+    size_t own_opens; /* … and of its tenant */
     uint64_t
         sessions_max; /* how many the tenant may have open, over all upstreams; 0: no limit */
     uint64_t sessions_open; /* how many it has */
@@ -44,6 +46,8 @@ struct lim_block {
     uint64_t ms;     /* how long, by our best estimate; 0: until something comes back */
     bool shut;       /* nobody goes, by the mode or by a person */
     bool brief;      /* but soon they may */
+    uint32_t places; /* it waits for a session: how many there may be; 0: for something else */
+    bool own;        /* … of its tenant */
 };
 
 struct lim_block lim_limit_block(const struct lim_limit *l, const struct lim_limit_ask *a);

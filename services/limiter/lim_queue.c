@@ -9,7 +9,7 @@ struct lim_turn {
     struct list link; /* in its lane's ring */
     char tenant[STR_NAME_SIZE];
     struct list fifo[LIM_WAIT_KINDS];
-    size_t waiting;
+    size_t waiting, opens;
 };
 
 void lim_queue_init(struct lim_queue *q)
@@ -36,6 +36,22 @@ size_t lim_queue_count(const struct lim_queue *q)
     for (int lane = 0; lane < LANES; lane++)
         sum += q->lanes[lane].waiting;
     return sum;
+}
+
+size_t lim_queue_opens(const struct lim_queue *q)
+{
+    size_t sum = 0;
+
+    for (int lane = 0; lane < LANES; lane++)
+        sum += q->lanes[lane].opens;
+    return sum;
+}
+
+size_t lim_queue_opens_of(const struct lim_queue *q, enum lane lane, const char *tenant)
+{
+    const struct lim_turn *turn = map_find(q->lanes[lane].turns, tenant);
+
+    return turn ? turn->opens : 0;
 }
 
 /* ---- in and out -------------------------------------------------------------------- */
@@ -87,7 +103,9 @@ void lim_queue_put(struct lim_queue *q, struct lim_wait *w, enum lane lane, cons
     w->turn = turn_of(l, tenant);
     list_push(&w->turn->fifo[kind], &w->link);
     w->turn->waiting++;
+    w->turn->opens += kind == LIM_WAIT_OPEN;
     l->waiting++;
+    l->opens += kind == LIM_WAIT_OPEN;
 }
 
 void lim_queue_remove(struct lim_queue *q, struct lim_wait *w)
@@ -101,6 +119,8 @@ void lim_queue_remove(struct lim_queue *q, struct lim_wait *w)
         return;
     }
     w->turn = NULL;
+    turn->opens -= w->kind == LIM_WAIT_OPEN;
+    l->opens -= w->kind == LIM_WAIT_OPEN;
     l->waiting--;
     if (--turn->waiting > 0)
         return;

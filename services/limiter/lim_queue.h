@@ -40,6 +40,7 @@ struct lim_lane {
     struct map *turns;
     double pass; /* the lane with the smallest goes next */
     size_t waiting;
+    size_t opens; /* of them, for a session */
 };
 
 struct lim_queue {
@@ -67,5 +68,8 @@ struct lim_wait *lim_queue_next(struct lim_queue *q, lim_queue_fits_fn *fits, vo
 struct lim_wait *lim_queue_any(struct lim_queue *q);
 
 size_t lim_queue_count(const struct lim_queue *q); /* without the closes */
+/* For a session; and of a tenant, in one lane of it. */
+size_t lim_queue_opens(const struct lim_queue *q);
+size_t lim_queue_opens_of(const struct lim_queue *q, enum lane lane, const char *tenant);
 
 #endif

@@ -29,7 +29,7 @@ struct gate {
     size_t asked, answered;
     uint64_t now;
     size_t changes;
-    uint64_t sessions_max; /* of each tenant */
+    struct lim_gate_tenant may; /* of each tenant */
 };
 
 static void gate_record(void *self, const struct grant_record *r)
@@ -70,10 +70,10 @@ static void gate_changed(void *self, const char *name, bool incident)
     ((struct gate *)self)->changes++;
 }
 
-static uint64_t gate_sessions_max(void *self, const char *tenant)
+static void gate_tenant(void *self, const char *tenant, struct lim_gate_tenant *ret)
 {
     (void)tenant;
-    return ((struct gate *)self)->sessions_max;
+    *ret = ((struct gate *)self)->may;
 }
 
 static inline struct run_upstream gate_upstream(const char *name)
@@ -91,12 +91,12 @@ static inline struct gate *gate_new(const struct run_upstream *u,
     struct gate *g                          = mem_new(struct gate);
     const struct lim_gate_settings settings = {
         .probe_ms = 60000, .ramp_ms = 10000, .window_min = 1, .waiting_max = 1000, .seed = 1};
-    const struct lim_gate_out out = {.self         = g,
-                                     .record       = gate_record,
-                                     .answer       = gate_answer,
-                                     .drop         = gate_drop,
-                                     .changed      = gate_changed,
-                                     .sessions_max = gate_sessions_max};
+    const struct lim_gate_out out = {.self    = g,
+                                     .record  = gate_record,
+                                     .answer  = gate_answer,
+                                     .drop    = gate_drop,
+                                     .changed = gate_changed,
+                                     .tenant  = gate_tenant};
 
     g->told = mem_array(GATE_ASKS, sizeof(*g->told));
     g->now  = now;

@@ -420,7 +420,7 @@ static void a_tenant_has_its_number_of_sessions_over_all_upstreams(void **state)
     const struct permit_report gone = {.session_closed = true, .name = "up", .session = "s1"};
 
     (void)state;
-    g->sessions_max = 1;
+    g->may.sessions_max = 1;
     str_copy(b.keys[0].name, sizeof(b.keys[0].name), "other");
     str_copy(c.keys[0].name, sizeof(c.keys[0].name), "other");
     str_copy(c.tenant, sizeof(c.tenant), "globex");
@@ -434,7 +434,7 @@ static void a_tenant_has_its_number_of_sessions_over_all_upstreams(void **state)
     assert_true(tb->ok);
     const struct told *td = gate_ask(g, &d);
     assert_false(td->any);
-    g->sessions_max = 2;
+    g->may.sessions_max = 2;
     lim_gate_tenants(g->gate);
     (void)gate_tick(g, 0);
     assert_true(td->ok);
