@@ -116,6 +116,12 @@ static bool is_probe(const struct lim_held *h, const struct lim_key *key)
     return h->probe && strcmp(key->mode.probe, h->id) == 0;
 }
 
+/* Nobody waited for its answer any longer, and it may still run over there: its place is free when its own time is over. */
+static bool may_still_run(const struct permit_report *r)
+{
+    return r->call_class == CALL_TIMEOUT && r->status == 0;
+}
+
 static void report_call(struct lim_gate *g, struct lim_held *h, const struct permit_report *r,
                         uint64_t now)
 {
@@ -128,7 +134,11 @@ static void report_call(struct lim_gate *g, struct lim_held *h, const struct per
                                            .probe          = is_probe(h, key),
                                            .chance         = lim_gate_chance(g)};
 
-    give_back(g, h, r->call_class, !opened_nothing(r), "", now);
+    if (h->timed_out && may_still_run(r))
+        return; /* it was said before */
+    h->timed_out = may_still_run(r);
+    if (!h->timed_out)
+        give_back(g, h, r->call_class, !opened_nothing(r), "", now);
     hear(g, key, &result, now);
 }
 

@@ -76,6 +76,7 @@ struct lim_held {
     uint64_t at_ms;
     uint32_t lifetime_ms;
     bool probe;
+    bool timed_out; /* it was reported, and may still run: it is out all the same */
     struct lim_session *session; /* the one it names; NULL: none that is held */
     struct list of_session;
     struct heap_node expiry;
