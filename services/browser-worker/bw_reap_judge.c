@@ -10,13 +10,26 @@ static bool passed(const struct bw_reap_sight *s, int64_t since_ms, uint64_t mor
     return s->now_ms > since_ms + (int64_t)(more_ms + s->grace_ms);
 }
 
-static bool is_cold(const struct bw_reap_sight *s)
+static int64_t used_ms(const struct bw_reap_sight *s)
 {
     int64_t updated = s->record->updated_ms;
-    int64_t used    = s->touched_ms > updated ? s->touched_ms : updated;
 
+    return s->touched_ms > updated ? s->touched_ms : updated;
+}
+
+static bool is_cold(const struct bw_reap_sight *s)
+{
     return s->idle_ms > 0 && s->listed != BW_REAP_NOT_LISTED &&
-           s->now_ms >= used + (int64_t)(s->idle_ms / 3);
+           s->now_ms >= used_ms(s) + (int64_t)(s->idle_ms / 3);
+}
+
+/* Its run's own call will keep it warm, and might meet ours there.  Once it is due for a while it waits
+   for its turn, nobody knows how long; with the sweep that sees it then, five sixths have passed. */
+static bool is_used_soon(const struct bw_reap_sight *s)
+{
+    int64_t idle = (int64_t)s->idle_ms;
+
+    return s->due_ms < used_ms(s) + idle / 2 && s->now_ms < s->due_ms + idle / 6;
 }
 
 static enum bw_reap_move leave_warm(const struct bw_reap_sight *s)
@@ -51,7 +64,9 @@ static enum bw_reap_move judge_owned(const struct bw_reap_sight *s)
     case RUN_REJECTED:
         return passed(s, s->record->updated_ms, 0) ? end(s) : BW_REAP_LEAVE;
     case RUN_WAITING:
-        return listed ? leave_warm(s) : BW_REAP_EXPIRE;
+        if (!listed)
+            return BW_REAP_EXPIRE;
+        return is_used_soon(s) ? BW_REAP_LEAVE : leave_warm(s);
     case RUN_QUEUED:
     case RUN_RELEASED:
         return leave_warm(s);

@@ -5,7 +5,8 @@
  * A list of the upstream's sessions proves that one is gone only if it was asked for after the
  * record was read.  What a living run holds is left alone whatever the list says: its holder
  * finds out.  What waits with its run, or is kept for another, is touched three times within the
- * time that its upstream keeps a silent session.
+ * time that its upstream keeps a silent session; but not when its run is about to use it.  Nothing
+ * keeps a run from beginning while a touch is under way: such a run's call may meet one still.
  */
 #ifndef BW_REAP_JUDGE_H
 #define BW_REAP_JUDGE_H
@@ -31,6 +32,7 @@ struct bw_reap_sight {
     enum bw_reap_listed listed;
     bool looked;          /* what follows is known */
     enum run_phase phase; /* of record->run; ABSENT: no journal any more */
+    int64_t due_ms;       /* WAITING: when it goes on */
     int64_t ended_ms;
     uint64_t keep_ms;   /* keep_session of a run that ended */
     bool is_ours;       /* of a stray: the journal of the run that it names knows of it */

@@ -260,6 +260,7 @@ struct err bw_reap_session_judge(struct bw_reaper *r)
         .listed     = listed(r),
         .looked     = r->folding,
         .phase      = r->folding ? r->fold.phase : RUN_ABSENT,
+        .due_ms     = r->folding ? run_due_ms(&r->fold) : 0,
         .ended_ms   = r->folding ? r->fold.ended_ms : 0,
         .keep_ms    = r->folding ? r->fold.plan.keep_session_ms : 0,
         .is_ours    = r->is_ours,

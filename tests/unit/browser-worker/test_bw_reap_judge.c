@@ -146,6 +146,49 @@ static void what_waits_is_kept_warm(void **state)
     }
 }
 
+/* Its own call keeps it warm, and a touch might meet it there.  A run that waits for its turn for long does not call. */
+static void what_its_run_will_use_soon_is_not_touched(void **state)
+{
+    enum { IDLE = 6000, HALF = IDLE / 2, SWEEP = IDLE / 6, COLD = NOW - IDLE / 3 };
+    static const struct {
+        bool free;
+        enum run_phase phase;
+        int64_t updated, touched, due;
+        enum bw_reap_listed listed;
+        enum bw_reap_move move;
+    } CASES[] = {
+        {false, RUN_WAITING, COLD, 0, COLD + HALF - 1, BW_REAP_LISTED, BW_REAP_LEAVE},
+        {false, RUN_WAITING, COLD, 0, COLD + HALF - 1, BW_REAP_UNKNOWN, BW_REAP_LEAVE},
+        {false, RUN_WAITING, COLD, 0, COLD + HALF - 1, BW_REAP_NOT_LISTED, BW_REAP_EXPIRE},
+        {false, RUN_WAITING, COLD, 0, COLD + HALF, BW_REAP_LISTED, BW_REAP_TOUCH},
+        {false, RUN_WAITING, COLD - IDLE, COLD, COLD + HALF - 1, BW_REAP_LISTED, BW_REAP_LEAVE},
+        {false, RUN_WAITING, COLD, 0, NOW - SWEEP + 1, BW_REAP_LISTED, BW_REAP_LEAVE},
+        {false, RUN_WAITING, COLD, 0, NOW - SWEEP, BW_REAP_LISTED, BW_REAP_TOUCH},
+        {false, RUN_RELEASED, COLD, 0, COLD + HALF - 1, BW_REAP_LISTED, BW_REAP_TOUCH},
+        {true, RUN_ABSENT, COLD, 0, COLD + HALF - 1, BW_REAP_LISTED, BW_REAP_TOUCH},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        const struct bw_record r         = {.status        = "active",
+                                            .remote_id     = "r1",
+                                            .free          = CASES[i].free,
+                                            .expires_at_ms = NOW + 1,
+                                            .updated_ms    = CASES[i].updated};
+        const struct bw_reap_sight sight = {.record     = &r,
+                                            .listed     = CASES[i].listed,
+                                            .looked     = true,
+                                            .phase      = CASES[i].phase,
+                                            .due_ms     = CASES[i].due,
+                                            .touched_ms = CASES[i].touched,
+                                            .idle_ms    = IDLE,
+                                            .now_ms     = NOW,
+                                            .grace_ms   = GRACE};
+        if (bw_reap_judge(&sight) != CASES[i].move)
+            fail_msg("case %zu: %d, wanted %d", i, bw_reap_judge(&sight), CASES[i].move);
+    }
+}
+
 static void after_its_run_a_session_has_a_time_of_grace(void **state)
 {
     const struct sight CASES[] = {
@@ -260,6 +303,7 @@ int main(void)
         cmocka_unit_test(a_young_record_is_not_even_looked_into),
         cmocka_unit_test(a_waiting_run_keeps_what_is_there),
         cmocka_unit_test(what_waits_is_kept_warm),
+        cmocka_unit_test(what_its_run_will_use_soon_is_not_touched),
         cmocka_unit_test(after_its_run_a_session_has_a_time_of_grace),
         cmocka_unit_test(an_unconfirmed_close_is_done_again),
         cmocka_unit_test(an_unanswered_open_is_gone_when_no_list_shows_it_for_long),
