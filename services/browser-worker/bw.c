@@ -3,6 +3,7 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bw_adrift.h"
 #include "bw_reap.h"
 #include "bw_run.h"
 #include "bw_table.h"
@@ -224,6 +225,7 @@ struct bw *bw_new(struct svc *svc, const struct bw_config *config)
     bw->runs     = map_new();
     bw->lease_ms = LEASE_PRESET_MS;
     list_init(&bw->all);
+    list_init(&bw->adrift);
     if (failed(http_open(&bw->http, svc_loop(svc), &http)))
         die(1, "browser-worker: cannot start the HTTP client");
     bw->drivers   = (struct bw_drivers){svc_loop(svc), bw->http};
@@ -282,6 +284,7 @@ void bw_stop(struct bw *bw)
     bw->over = true;
     LIST_EACH_SAFE(&bw->all, it)
     bw_run_drop(LIST_OWNER(it, struct bw_run, link), "this process ends");
+    bw_adrift_stop(bw);
     bw_reap_free(&bw->reaper);
     bw_table_free(&bw->table);
     bw_upstream_free(&bw->upstreams);

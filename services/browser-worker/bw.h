@@ -62,8 +62,9 @@ struct bw {
 
     struct bus_consumer *consumer;
     struct bus_sub *holds, *mail;
-    struct map *runs; /* run id -> struct bw_run */
-    struct list all;  /* the same, for the tick */
+    struct map *runs;   /* run id -> struct bw_run */
+    struct list all;    /* the same, for the tick */
+    struct list adrift; /* calls that nobody waits for: bw_adrift */
     size_t held;
     uint64_t lease_ms;  /* AckWait of the pool's consumer; 0: not known yet */
     uint64_t status_at; /* when the next status is due (monotonic ms) */

@@ -439,6 +439,23 @@ static struct bw_call *start(const struct bw_drivers *env, const struct bw_reque
     return c;
 }
 
+static bool nothing_more(void *self)
+{
+    (void)self;
+    return false;
+}
+
+static void leave(struct bw_call *c, bw_answer_fn *fn, void *self)
+{
+    c->may  = nothing_more;
+    c->more = NULL;
+    c->fn   = fn;
+    c->self = self;
+    if (c->unreported) /* it waits for its next permit, and for nothing over there */
+        finish_later(c, CALL_NOT_SENT, CALL_UNSENT, PROBLEM_UPSTREAM_FAILED,
+                     "nobody waits for it any more");
+}
+
 static void cancel(struct bw_call **slot)
 {
     struct bw_call *c = take(slot);
@@ -448,4 +465,4 @@ static void cancel(struct bw_call **slot)
 }
 
 const struct bw_driver bw_agent = {
-    .name = "agent", .check = check, .start = start, .cancel = cancel};
+    .name = "agent", .check = check, .start = start, .leave = leave, .cancel = cancel};

@@ -117,6 +117,9 @@ struct bw_driver {
     /* Exactly one callback, on the loop, never from inside start. */
     struct bw_call *(*start)(const struct bw_drivers *env, const struct bw_request *request,
                              bw_answer_fn *fn, void *self);
+    /* Nobody waits for it any more: it sends nothing more, and another hears what became of what it sent.  As by start: once, on
+     * the loop, never from inside. */
+    void (*leave)(struct bw_call *call, bw_answer_fn *fn, void *self);
     /* No callback any more; what was sent stays sent. */
     void (*cancel)(struct bw_call **call);
 };

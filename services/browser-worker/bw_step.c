@@ -3,6 +3,7 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bw_adrift.h"
 #include "bw_browsers.h"
 #include "bw_call.h"
 #include "bw_end.h"
@@ -69,8 +70,7 @@ void bw_step_stop(struct bw_run *run)
     if (run->asking)
         bw_permit_cancel(&run->asking);
     bw_browsers_cancel(&run->finding);
-    if (run->calling)
-        run->doing.driver->cancel(&run->calling);
+    bw_adrift_leave(run);
     if (run->requesting)
         bw_call_cancel(&run->requesting);
     json_free(&run->doing.scope);
@@ -98,11 +98,7 @@ bool bw_step_interrupt(struct bw_run *run)
     bw_browsers_cancel(&run->finding);
     if (run->requesting)
         bw_call_cancel(&run->requesting);
-    if (run->calling) {
-        const struct bw_permit_done done = {.call_class = CALL_CLIENT};
-        run->doing.driver->cancel(&run->calling);
-        bw_permit_report(run->bw->permits, &run->permit, &done);
-    }
+    bw_adrift_leave(run);
     return true;
 }
 

@@ -253,10 +253,28 @@ static struct bw_call *start(const struct bw_drivers *env, const struct bw_reque
     return c;
 }
 
+static bool nothing_more(void *self)
+{
+    (void)self;
+    return false;
+}
+
+/* It ends where it would send the next command. */
+static void leave(struct bw_call *c, bw_answer_fn *fn, void *self)
+{
+    c->may  = nothing_more;
+    c->fn   = fn;
+    c->self = self;
+}
+
 static void cancel(struct bw_call **slot)
 {
     bw_webdriver_release(take(slot));
 }
 
-const struct bw_driver bw_webdriver = {
-    .name = "webdriver", .stamps = true, .check = check, .start = start, .cancel = cancel};
+const struct bw_driver bw_webdriver = {.name   = "webdriver",
+                                       .stamps = true,
+                                       .check  = check,
+                                       .start  = start,
+                                       .leave  = leave,
+                                       .cancel = cancel};

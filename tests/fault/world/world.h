@@ -77,9 +77,11 @@ struct world {
     bool open[SESSIONS_MAX];
     uint64_t used[SESSIONS_MAX]; /* when it was last asked for something */
     unsigned opened, orders;
+    unsigned calls, calls_most, calls_ever; /* that it works on; at most; in all */
     uint64_t call_ms;
-    bool limited;      /* it says 402 */
-    bool broken;       /* it says 500 to who opens a session */
+    bool hangs_up; /* who calls waits no longer than its step may take; the upstream goes on */
+    bool limited;  /* it says 402 */
+    bool broken;   /* it says 500 to who opens a session */
     unsigned requests; /* that a command takes; 0: one */
     const char *page;  /* what there is to be retrieved, as JSON; NULL: {} */
 };
@@ -98,8 +100,24 @@ struct bw_call {
     bw_more_fn *more;
     void *self;
     unsigned session, requests; /* requests: yet to be answered */
-    bool cancelled, stopped;
+    bool cancelled, stopped, at_work;
+    uint64_t rest_ms; /* for which it works on when nobody waits any more */
 };
+
+static void work(struct bw_call *c)
+{
+    c->at_work = true;
+    world.calls_ever++;
+    if (++world.calls > world.calls_most)
+        world.calls_most = world.calls;
+}
+
+static void work_done(struct bw_call *c)
+{
+    if (c->at_work)
+        world.calls--;
+    c->at_work = false;
+}
 
 static void call_end(struct bus_op *op, struct err e)
 {
@@ -115,7 +133,35 @@ static struct err call_answer(struct bus_op *op, const struct bus_reply *reply);
 static void call_go(struct bw_call *c, bool granted)
 {
     c->stopped = !granted;
+    if (granted)
+        work(c);
     (void)bus_wait(&c->op, granted ? world.call_ms : 0, call_answer);
+}
+
+static void driver_leave(struct bw_call *c, bw_answer_fn *fn, void *self)
+{
+    c->fn       = fn;
+    c->self     = self;
+    c->requests = 1;
+    if (bus_op_parked(&c->op)) /* it waits for its next permit */
+        call_go(c, false);
+}
+
+static struct err call_late(struct bus_op *op, const struct bus_reply *reply)
+{
+    struct bw_call *c        = SELF(struct bw_call, DRIVER_MAGIC, op);
+    const struct bw_answer a = {.fate          = CALL_UNANSWERED,
+                                .call_class    = CALL_TIMEOUT,
+                                .ms            = world.call_ms,
+                                .endpoint_path = "/fake",
+                                .code          = "step_timeout",
+                                .detail        = "no answer in the step's time"};
+
+    (void)reply;
+    if (!c->cancelled)
+        c->fn(c->self, &a);
+    c->cancelled = true;
+    return bus_wait(op, c->rest_ms, call_answer);
 }
 
 static struct err call_answer(struct bus_op *op, const struct bus_reply *reply)
@@ -129,6 +175,7 @@ static struct err call_answer(struct bus_op *op, const struct bus_reply *reply)
                           .endpoint_path = "/fake"};
 
     (void)reply;
+    work_done(c);
     if (c->cancelled)
         return bus_op_done(op);
     if (!c->stopped && --c->requests > 0) {
@@ -217,8 +264,13 @@ static struct bw_call *driver_start(const struct bw_drivers *env,
         world.orders++;
     if (c->session < SESSIONS_MAX)
         world.used[c->session] = fake_now();
+    work(c);
     bus_op_start(world.client, &c->op, DRIVER_MAGIC, "driver", 0, call_end);
-    (void)bus_wait(&c->op, world.call_ms, call_answer);
+    bool late = world.hangs_up && world.call_ms > request->timeout_ms;
+    if (late)
+        c->rest_ms = world.call_ms - request->timeout_ms;
+    (void)bus_wait(&c->op, late ? request->timeout_ms : world.call_ms,
+                   late ? call_late : call_answer);
     return c;
 }
 
@@ -244,8 +296,11 @@ static struct err driver_check(enum bw_verb verb, const struct json *body, char 
 /* In place of services/browser-worker/bw_driver.c. */
 const struct bw_driver *bw_driver_find(const char *name)
 {
-    static const struct bw_driver FAKE = {
-        .name = "agent", .check = driver_check, .start = driver_start, .cancel = driver_cancel};
+    static const struct bw_driver FAKE = {.name   = "agent",
+                                          .check  = driver_check,
+                                          .start  = driver_start,
+                                          .leave  = driver_leave,
+                                          .cancel = driver_cancel};
 
     return str_equal(name, "agent") ? &FAKE : NULL;
 }

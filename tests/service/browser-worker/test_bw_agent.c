@@ -643,6 +643,49 @@ static void a_cancelled_call_says_nothing(void **state)
     assert_int_equal(sent.answers + unsent.answers, 0);
 }
 
+/* What was sent goes on over there: another hears how it ends, and that nothing more was sent. */
+static void a_call_that_is_left_is_heard_to_its_end(void **state)
+{
+    struct asked first = {0}, other = {0};
+    char id[256];
+
+    (void)state;
+    open_session(id);
+    start_with(&first,
+               (struct bw_request){.verb = BW_BROWSE, .effect = EFFECT_READ, .remote_id = id},
+               "{\"cmd\":\"look sim:latency=100 sim:status=CONTINUE,DONE\"}");
+    bw_agent.leave(first.call, on_answer, &other);
+    assert_int_equal(other.answers, 0);
+    turn_for(&other, PATIENCE_MS);
+    assert_int_equal(first.answers, 0);
+    assert_int_equal(other.answers, 1);
+    assert_int_equal(other.call_class, CALL_OK);
+    assert_int_equal(other.status, 200);
+    assert_true(other.ms >= 100);
+    assert_int_equal(sim_rig_number(&sim, "calls", "browse", "arrived"), 1);
+}
+
+static void a_call_that_is_left_between_two_requests_ends_unsent(void **state)
+{
+    struct asked first = {0}, other = {0};
+    char id[256];
+
+    (void)state;
+    open_session(id);
+    start_with(&first,
+               (struct bw_request){
+                   .verb = BW_BROWSE, .effect = EFFECT_READ, .remote_id = id, .more = on_more},
+               "{\"cmd\":\"look sim:status=CONTINUE,DONE\"}");
+    while (!first.mores)
+        uv_run(&loop, UV_RUN_ONCE);
+    bw_agent.leave(held.call, on_answer, &other);
+    assert_int_equal(other.answers, 0);
+    turn_for(&other, PATIENCE_MS);
+    assert_int_equal(other.answers, 1);
+    assert_int_equal(other.call_class, CALL_UNSENT);
+    assert_int_equal(sim_rig_number(&sim, "calls", "browse", "arrived"), 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, anew)
 
 int main(void)
@@ -670,6 +713,8 @@ int main(void)
         TEST(a_step_for_another_driver_is_refused_unsent),
         TEST(neither_key_nor_session_is_repeated_to_the_tenant),
         TEST(a_cancelled_call_says_nothing),
+        TEST(a_call_that_is_left_is_heard_to_its_end),
+        TEST(a_call_that_is_left_between_two_requests_ends_unsent),
     };
     return cmocka_run_group_tests_name("bw_agent", tests, set_up, tear_down);
 }

@@ -513,6 +513,27 @@ static void a_call_that_is_cancelled_answers_nothing(void **state)
     assert_int_equal(t.answers, 0);
 }
 
+/* The command in hand is heard to its end, by another, and is the last. */
+static void a_call_that_is_left_sends_nothing_more(void **state)
+{
+    (void)state;
+    struct asked first = {0}, other = {0};
+
+    rig_start(&rig, &first, BROWSE(0),
+              "{\"url\":\"SHOP/late\",\"actions\":[{\"wait\":{\"css\":\"#nowhere\"}}]}");
+    RIG_UNTIL(first.mays > 4);
+    bw_webdriver.leave(first.call, rig_on_answer, &other);
+    assert_int_equal(other.answers, 0);
+
+    unsigned mays = first.mays;
+
+    rig_wait(&rig, &other);
+    assert_int_equal(first.answers, 0);
+    assert_int_equal(first.mays, mays);
+    assert_int_equal(other.call_class, CALL_OK);
+    asked_free(&other);
+}
+
 /* ---- what it can do at all ----------------------------------------------------------------------------------------- */
 
 static void a_step_it_cannot_do_is_refused_before_anything_is_sent(void **state)
@@ -583,6 +604,7 @@ int main(void)
         PROMISE(an_unsafe_step_that_goes_well_is_done_once),
         PROMISE(past_its_deadline_a_step_sends_nothing),
         PROMISE(a_call_that_is_cancelled_answers_nothing),
+        PROMISE(a_call_that_is_left_sends_nothing_more),
         PROMISE(a_step_it_cannot_do_is_refused_before_anything_is_sent),
     };
     return cmocka_run_group_tests_name("webdriver", tests, rig_set_up, rig_tear_down);

@@ -29,7 +29,7 @@ static unsigned hurt_nth;
 static enum fake_how hurt_how;
 static char hurt_at[200];
 
-static void hurt_now(void)
+static inline void hurt_now(void)
 {
     fake_count((struct fake_hurt){.nth = hurt_nth, .how = hurt_how, .kind = ERR_RETRY});
     fake_settle();
@@ -41,8 +41,8 @@ static void hurt_now(void)
 }
 
 /* … which is, of all such, this one. */
-static void follow_hurt_at(const struct scenario *s, enum fake_how how, const char *what,
-                           const char *of, unsigned which)
+static inline void follow_hurt_at(const struct scenario *s, enum fake_how how, const char *what,
+                                  const char *of, unsigned which)
 {
     struct scenario any = *s;
 
@@ -58,7 +58,7 @@ static void follow_hurt_at(const struct scenario *s, enum fake_how how, const ch
     fail_msg("nobody waits for %s of %s", what, of);
 }
 
-static struct run_fold fold_of(const char *run)
+static inline struct run_fold fold_of(const char *run)
 {
     struct run_fold f;
     const char *why;
@@ -68,7 +68,7 @@ static struct run_fold fold_of(const char *run)
 }
 
 /* It is over when it is over for the run, and for those who still call. */
-static bool over(bool is)
+static inline bool over(bool is)
 {
     if (is)
         world.call_ms = 40;
@@ -83,7 +83,7 @@ static const char *second(void)
     return run;
 }
 
-static unsigned entries(const char *run, enum entry_kind kind)
+static inline unsigned entries(const char *run, enum entry_kind kind)
 {
     struct arena *arena = arena_new();
     char subject[SUBJECT_SIZE];

@@ -1,0 +1,142 @@
+/*
+ * permits - an upstream sees no more calls at once than it may, also of those whose answer nobody waits for any more.
+ */
+#include "moment.h"
+
+enum { CALL_MS = 8000, SOON_MS = 3000 };
+
+/* Its timeout is longer than anybody here waits. */
+#define LOOK \
+    "{\"id\":\"l\",\"timeout\":\"60s\",\"retrieve\":{\"url\":\"https://shop.example\"," \
+    "\"cmd\":\"look\"}}"
+#define LOOK_INSIDE \
+    "{\"id\":\"l\",\"timeout\":\"60s\",\"effect\":\"read\",\"browse\":{\"cmd\":\"look\"}}"
+#define BRIEF_LOOK \
+    "{\"id\":\"l\",\"timeout\":\"1s\",\"retry\":{\"tries\":1}," \
+    "\"retrieve\":{\"url\":\"https://shop.example\",\"cmd\":\"look\"}}"
+#define SECOND(steps) "{\"key\":\"k2\"," ON_SIM "\"flow\":{\"steps\":[" steps "]}}"
+
+static void one_at_a_time(void)
+{
+    put(BUCKET_UPSTREAMS, "sim",
+        "{\"driver\":\"agent\",\"profile\":\"multion\",\"url\":\"https://sim.example/v1\","
+        "\"rate\":{\"per_s\":100,\"burst\":100},\"in_flight\":1,\"sessions\":5,"
+        "\"session_idle\":\"10m\"}");
+    fake_advance(KNOWN_MS);
+    world.call_ms = CALL_MS;
+}
+
+static const char *judge_one_at_a_time(void)
+{
+    return world.calls_most > 1 ? "it saw more calls at once than it may" : NULL;
+}
+
+/* ---- a call that nobody waits for --------------------------------------------------------------------- */
+
+/* The first is cancelled in its call, and the second wants to call. */
+static bool drive_cancel(void)
+{
+    bool submitted = world.stage > 0 || drive_submit();
+
+    if (submitted && world.stage == 0 && world.calls_ever == 1) {
+        (void)ask("cancel", "{\"key\":\"k\"}");
+        (void)ask("submit", playing->submit2);
+        next_stage();
+    }
+    if (world.stage == 1 && !run_over(world.run) && fake_now() > world.at + SOON_MS)
+        complain("a cancel waits for a call whose answer nobody wants");
+    if (world.stage == 1 && fake_now() > world.at + 2 * CALL_MS + SOON_MS)
+        complain("a call that was answered keeps its place");
+    return failures || (world.stage == 1 && run_over(world.run) && run_over(second()));
+}
+
+static void a_cancelled_call_keeps_its_place_until_it_is_answered(void **state)
+{
+    static const struct scenario s = {.name    = "cancelled call",
+                                      .submit  = FLOW(ON_SIM, LOOK),
+                                      .submit2 = SECOND(LOOK),
+                                      .key     = "k",
+                                      .prepare = one_at_a_time,
+                                      .drive   = drive_cancel,
+                                      .judge   = judge_one_at_a_time,
+                                      .status  = "cancelled"};
+
+    (void)state;
+    follow(&s, WELL);
+}
+
+/* Its session is closed when it is its turn. */
+static bool drive_cancel_inside(void)
+{
+    bool submitted = world.stage > 0 || drive_submit();
+
+    if (submitted && world.stage == 0 && world.orders == 1) {
+        (void)ask("cancel", "{\"key\":\"k\"}");
+        next_stage();
+    }
+    if (world.stage == 1 && phase_of(world.run) != RUN_ENDED && fake_now() > world.at + SOON_MS)
+        complain("a cancel waits for a call whose answer nobody wants");
+    if (world.stage == 1 && fake_now() > world.at + 2 * CALL_MS + SOON_MS)
+        complain("its session is not closed");
+    return failures || (world.stage == 1 && run_over(world.run));
+}
+
+static void a_session_is_closed_behind_its_cancelled_call(void **state)
+{
+    static const struct scenario s = {.name    = "cancelled call in a session",
+                                      .submit  = FLOW(ON_SIM, OPEN LOOK_INSIDE),
+                                      .key     = "k",
+                                      .prepare = one_at_a_time,
+                                      .drive   = drive_cancel_inside,
+                                      .judge   = judge_one_at_a_time,
+                                      .orders  = 1,
+                                      .status  = "cancelled"};
+
+    (void)state;
+    follow(&s, WELL);
+}
+
+/* It has no answer in its step's time; over there it goes on. */
+static void hangs_up(void)
+{
+    one_at_a_time();
+    world.hangs_up = true;
+}
+
+static bool drive_two(void)
+{
+    bool submitted = world.stage > 0 || drive_submit();
+
+    if (submitted && world.stage == 0 && world.calls_ever == 1) {
+        (void)ask("submit", playing->submit2);
+        next_stage();
+    }
+    return world.stage == 1 && run_over(world.run) && run_over(second());
+}
+
+static void a_call_that_took_too_long_keeps_its_place(void **state)
+{
+    static const struct scenario s = {.name    = "late call",
+                                      .submit  = FLOW(ON_SIM, BRIEF_LOOK),
+                                      .submit2 = SECOND(BRIEF_LOOK),
+                                      .key     = "k",
+                                      .prepare = hangs_up,
+                                      .drive   = drive_two,
+                                      .judge   = judge_one_at_a_time,
+                                      .status  = "failed"};
+
+    (void)state;
+    follow(&s, WELL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_cancelled_call_keeps_its_place_until_it_is_answered),
+        cmocka_unit_test(a_session_is_closed_behind_its_cancelled_call),
+        cmocka_unit_test(a_call_that_took_too_long_keeps_its_place),
+    };
+
+    (void)torture;
+    return cmocka_run_group_tests_name("permits", tests, world_setup, world_teardown);
+}
