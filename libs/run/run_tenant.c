@@ -29,8 +29,16 @@ struct value {    /* what a key says; the rest comes from below */
     struct run_rule says;
 };
 
+struct waiting { /* the text of a key's last value, that fits but for its tier */
+    void *at;
+    size_t len;
+};
+
 struct run_tenants {
-    struct map *values; /* key -> struct value */
+    struct map *values;  /* key -> struct value */
+    struct map *waiting; /* key -> struct waiting */
+    run_tenant_taken_fn *taken;
+    void *self;
 };
 
 static const struct {
@@ -44,11 +52,14 @@ static const struct {
 };
 enum { BUILT_INS = sizeof(BUILT_IN) / sizeof(BUILT_IN[0]) };
 
-struct run_tenants *run_tenant_new(void)
+struct run_tenants *run_tenant_new(run_tenant_taken_fn *taken, void *self)
 {
     struct run_tenants *book = mem_new(struct run_tenants);
 
-    book->values = map_new();
+    book->values  = map_new();
+    book->waiting = map_new();
+    book->taken   = taken;
+    book->self    = self;
     return book;
 }
 
@@ -60,6 +71,7 @@ void run_tenant_free(struct run_tenants **slot)
         return;
     run_tenant_clear(book);
     map_free(&book->values);
+    map_free(&book->waiting);
     mem_free(&book);
 }
 
@@ -217,37 +229,95 @@ struct err run_tenant_check(const struct run_tenants *book, const char *key,
     return read_value(book, key, value, tiers, &read, why);
 }
 
-struct err run_tenant_put(struct run_tenants *book, const char *key, struct bytes text,
-                          bool tiers, struct problem *why)
+static struct err read_text(const struct run_tenants *book, const char *key, struct bytes text,
+                            bool tiers, struct value *ret, struct problem *why)
 {
     AUTO(json_free) struct json *doc = NULL;
-    struct value value;
     char detail[JSON_WHY_SIZE];
-
     struct err e = json_parse(&doc, text, detail, sizeof(detail));
 
-    if (failed(e)) {
-        problem_set(why, PROBLEM_INVALID_REQUEST, "", "%s", detail);
-        return e;
-    }
-    e = read_value(book, key, doc, tiers, &value, why);
-    if (failed(e))
-        return e;
+    if (!failed(e))
+        return read_value(book, key, doc, tiers, ret, why);
+    problem_set(why, PROBLEM_INVALID_REQUEST, "", "%s", detail);
+    return e;
+}
 
+static void put_value(struct run_tenants *book, const char *key, const struct value *value)
+{
     struct value *there = map_find(book->values, key);
 
     if (!there) {
         there = mem_new(struct value);
         map_put(book->values, key, there);
     }
-    *there = value;
-    return OK;
+    *there = *value;
+}
+
+/* ---- values that want a tier --------------------------------------------------------------------------- */
+
+static void forget_waiting(struct run_tenants *book, const char *key)
+{
+    struct waiting *w = map_remove(book->waiting, key);
+
+    if (w)
+        mem_free(&w->at);
+    mem_free(&w);
+}
+
+static void let_wait(struct run_tenants *book, const char *key, struct bytes text)
+{
+    struct waiting *w = mem_new(struct waiting);
+
+    w->at  = mem_copy(text.at, text.len);
+    w->len = text.len;
+    map_put(book->waiting, key, w);
+}
+
+/* A tier is known now. */
+static void take_waiting(struct run_tenants *book)
+{
+    const char *key = NULL;
+    void *item      = NULL;
+    struct value value;
+    struct problem why;
+
+    for (size_t it = 0; map_next(book->waiting, &it, &key, &item);) {
+        const struct waiting *w = item;
+        struct bytes text       = bytes_of(w->at, w->len);
+
+        if (failed(read_text(book, key, text, true, &value, &why)))
+            continue;
+        put_value(book, key, &value);
+        if (book->taken)
+            book->taken(book->self, key, text);
+        forget_waiting(book, key);
+    }
+}
+
+struct err run_tenant_put(struct run_tenants *book, const char *key, struct bytes text,
+                          struct problem *why)
+{
+    struct value value;
+    struct problem other;
+    struct err e = read_text(book, key, text, true, &value, why);
+
+    forget_waiting(book, key);
+    if (!failed(e)) {
+        put_value(book, key, &value);
+        if (run_tenant_is_tier(key))
+            take_waiting(book);
+    } else if (!failed(read_text(book, key, text, false, &value, &other))) {
+        let_wait(book, key, text);
+    }
+    return e;
 }
 
 void run_tenant_remove(struct run_tenants *book, const char *key)
 {
-    void *value = map_remove(book->values, key);
+    void *value = NULL;
 
+    forget_waiting(book, key);
+    value = map_remove(book->values, key);
     mem_free(&value);
 }
 
@@ -258,6 +328,8 @@ void run_tenant_clear(struct run_tenants *book)
 
     for (size_t it = 0; map_next(book->values, &it, &key, &value);)
         run_tenant_remove(book, key);
+    for (size_t it = 0; map_next(book->waiting, &it, &key, &value);)
+        forget_waiting(book, key);
 }
 
 /* ---- what holds ------------------------------------------------------------------------------------------ */

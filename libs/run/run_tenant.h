@@ -2,7 +2,9 @@
  * run_tenant - what each tenant may: tiers, what is written over them, and who is listed.  Pure.
  *
  * The values are those of the bucket sluice_tenants (docs/protocol.md): `<tenant>`, and `tier.<name>`.  A value
- * that does not fit is refused whole, and the last good one stays.
+ * that does not fit is refused whole, and the last good one stays.  One that fits but for its tier, which is not
+ * known yet, is refused as well, and taken as soon as its tier is: a tenant may be written before its tier is,
+ * and be read before it at a start.
  */
 #ifndef RUN_RUN_TENANT_H
 #define RUN_RUN_TENANT_H
@@ -10,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "json/json.h"
@@ -33,17 +36,20 @@ struct run_rule {
 
 struct run_tenants; /* the book */
 
-struct run_tenants *run_tenant_new(void);
+/* A value that was refused for want of its tier is taken: it holds from now on. */
+typedef void run_tenant_taken_fn(void *self, const char *key, struct bytes value);
+
+struct run_tenants *run_tenant_new(run_tenant_taken_fn *taken, /* may be NULL */ void *self);
 void run_tenant_free(struct run_tenants **book);
 
 /* Would this value do for this key?  REJECT: why names the field, and the nearest that was meant.  tiers: a tier
-   that is not known is wrong too (while the bucket is being read at first, its tiers may come after its tenants). */
+   that is not known is wrong too. */
 MUST_USE struct err run_tenant_check(const struct run_tenants *book, const char *key,
                                      const struct json *value, bool tiers, struct problem *why);
 
-/* The value of a key, from the bucket; REJECT as above, and nothing has changed. */
+/* The value of a key, from the bucket; REJECT as above, and what held holds. */
 MUST_USE struct err run_tenant_put(struct run_tenants *book, const char *key,
-                                   struct bytes value, bool tiers, struct problem *why);
+                                   struct bytes value, struct problem *why);
 void run_tenant_remove(struct run_tenants *book, const char *key);
 void run_tenant_clear(struct run_tenants *book); /* the bucket was made anew */
 

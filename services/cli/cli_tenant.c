@@ -43,7 +43,7 @@ int cli_tenant_show(struct cli *cli)
 /* Without the scheduler the tiers are not known: what is built in and what has that shape. */
 static struct err check(const char *name, const struct json *value, struct problem *why)
 {
-    struct run_tenants *book = run_tenant_new();
+    struct run_tenants *book = run_tenant_new(NULL, NULL);
     struct err e             = run_tenant_check(book, name, value, false, why);
 
     run_tenant_free(&book);

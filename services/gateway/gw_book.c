@@ -65,9 +65,16 @@ static struct err read_tenant(struct gw_book *book, const char *key, const struc
                               struct problem *why)
 {
     if (!bus_kv_gone(msg))
-        return run_tenant_put(book->tenants, key, msg->body, gw_book_ready(book), why);
+        return run_tenant_put(book->tenants, key, msg->body, why);
     run_tenant_remove(book->tenants, key);
     return OK;
+}
+
+/* Its tier came after it. */
+static void on_tenant_taken(void *self, const char *key, struct bytes value)
+{
+    (void)value;
+    gw_refusal_over(((struct gw_book *)self)->refusals, BUCKET_TENANTS, key);
 }
 
 static const char *version_key(const char *name, uint64_t version, char ret[VERSION_KEY_SIZE])
@@ -315,7 +322,7 @@ struct gw_book *gw_book_new(struct gw *gw)
     struct gw_book *book = mem_new(struct gw_book);
 
     book->gw        = gw;
-    book->tenants   = run_tenant_new();
+    book->tenants   = run_tenant_new(on_tenant_taken, book);
     book->flows     = map_new();
     book->versions  = map_new();
     book->upstreams = map_new();

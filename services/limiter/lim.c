@@ -250,7 +250,7 @@ struct lim *lim_new(struct svc *svc, const struct lim_config *config)
     list_init(&lim->answers);
     list_init(&lim->admins);
     lim->good_upstreams = run_good_new();
-    lim->book           = run_tenant_new();
+    lim->book           = run_tenant_new(NULL, NULL);
     out.self            = lim;
     lim->gate           = lim_gate_new(&settings, &out);
     show_metrics(svc, &lim->metrics, gauges, lim);

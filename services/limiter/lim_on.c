@@ -243,8 +243,7 @@ static void on_tenant(void *self, struct bus_msg **msg)
         return;
     if (bus_kv_gone(*msg))
         run_tenant_remove(lim->book, key);
-    else if (failed(run_tenant_put(lim->book, key, (*msg)->body,
-                                   bus_follow_caught_up(lim->tenants), &why)))
+    else if (failed(run_tenant_put(lim->book, key, (*msg)->body, &why)))
         log_warn("value of a tenant refused, the last good one stays", KV("key", key),
                  KV("at", why.pointer), KV("why", why.detail));
     lim_gate_tenants(lim->gate);

@@ -158,7 +158,7 @@ struct sch *sch_new(struct svc *svc, const struct sch_config *config)
     s->bus    = svc_bus(svc);
     s->config = config;
     list_init(&s->ops);
-    s->book         = run_tenant_new();
+    s->book         = run_tenant_new(sch_on_tenant_taken, s);
     s->good_tenants = run_good_new();
     s->facts        = sch_reconcile_new();
     s->words        = map_new();

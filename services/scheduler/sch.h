@@ -146,6 +146,8 @@ extern const struct svc_route sch_on_routes[];
 void sch_on_follow(struct sch *s); /* from the first moment the streams stand */
 bool sch_on_configured(
     const struct sch *s); /* tenants, upstreams, flows, pools, locks are read */
+/* A tenant's value that had been refused for want of its tier. */
+void sch_on_tenant_taken(void *self, const char *key, struct bytes value);
 void sch_on_ticket(void *self, struct bus_msg **msg);
 void sch_on_gap(void *self, const char *why);
 void sch_on_job(struct sch *s, struct sch_job *job); /* one that is known now: who leased it? */

@@ -171,7 +171,7 @@ static struct err write_stored(struct bus_op *op, const struct bus_reply *r)
         return r->err;
     buf_init(&text, VALUE_MAX);
     json_print(w->value, &text);
-    if (!failed(run_tenant_put(s->book, w->tenant, buf_bytes(&text), true,
+    if (!failed(run_tenant_put(s->book, w->tenant, buf_bytes(&text),
                                &why))) /* its follower says the same in a moment */
         sch_index_rules(s->index, w->tenant, sch_now(s));
     buf_deinit(&text);

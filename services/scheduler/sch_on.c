@@ -205,8 +205,7 @@ static void on_tenant_value(void *self, struct bus_msg **slot)
     if (bus_kv_gone(*slot)) {
         run_tenant_remove(s->book, key);
         run_good_remove(s->good_tenants, key);
-    } else if (failed(run_tenant_put(s->book, key, (*slot)->body,
-                                     bus_follow_caught_up(s->tenants), &why))) {
+    } else if (failed(run_tenant_put(s->book, key, (*slot)->body, &why))) {
         log_warn("value of a tenant refused, the last good one stays", KV("key", key),
                  KV("at", why.pointer), KV("why", why.detail));
         return;
@@ -214,6 +213,14 @@ static void on_tenant_value(void *self, struct bus_msg **slot)
         run_good_put(s->good_tenants, key, (*slot)->body);
     }
     sch_index_rules(s->index, run_tenant_is_tier(key) ? NULL : key, sch_now(s));
+}
+
+void sch_on_tenant_taken(void *self, const char *key, struct bytes value)
+{
+    struct sch *s = SELF(struct sch, SCH_MAGIC, self);
+
+    run_good_put(s->good_tenants, key, value);
+    log_info("value of a tenant taken, its tier is known now", KV("key", key));
 }
 
 /* Of this and of the others below: a bucket that was made anew is empty, and what it said is said no more. */

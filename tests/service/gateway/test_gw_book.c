@@ -115,6 +115,20 @@ static void value_that_was_refused_is_gone_with_its_bucket(void **state)
     }
 }
 
+static void a_tenant_written_before_its_tier_is_refused_until_then(void **state)
+{
+    struct rig *r = *state;
+
+    rig_put(BUCKET_TENANTS, TENANT, "{\"tier\":\"bronze\",\"lanes\":[\"bulk\"]}");
+    await_alerts("firing", 1);
+    rig_submit(r, "{\"flow\":" SET "}");
+    assert_true(rig_says(r, "\"run_id\""));
+    rig_put(BUCKET_TENANTS, "tier.bronze", "{}");
+    await_alerts("resolved", 1);
+    rig_submit(r, "{\"flow\":" SET "}");
+    assert_true(rig_says(r, "lane_not_allowed"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +137,7 @@ int main(void)
         WITH(flow_that_was_removed_has_no_versions),
         WITH(upstream_of_a_bucket_that_is_gone_is_not_known),
         WITH(value_that_was_refused_is_gone_with_its_bucket),
+        WITH(a_tenant_written_before_its_tier_is_refused_until_then),
     };
     return cmocka_run_group_tests_name("gw_book", tests, NULL, NULL);
 }

@@ -85,6 +85,25 @@ static void a_value_that_was_not_heard_of_yet_is_not_lost(void **state)
 }
 
 /* What the gateway is told of, and refuses by, is what the operator sees. */
+/* … and is what a patch goes into. */
+static void a_tenant_written_before_its_tier_is_taken_with_it(void **state)
+{
+    struct rig *r = *state;
+
+    written_by_hand("{\"tier\":\"bronze\",\"cap\":7}");
+    rig_pass(r, 1000);
+    assert_non_null(strstr(ask(r, ""), "\"cap\":10"));
+    (void)fake_store("$KV.sluice_tenants.tier.bronze", bytes_str("{\"queue_max\":77}"));
+    rig_pass(r, 1000);
+
+    assert_non_null(strstr(ask(r, ""), "\"tier\":\"bronze\",\"cap\":7"));
+    assert_non_null(strstr(ask(r, ""), "\"queue_max\":77"));
+    written_by_hand("no JSON");
+    rig_pass(r, 1000);
+    (void)ask(r, "{\"paused\":true}");
+    stored_is("{\"tier\":\"bronze\",\"cap\":7,\"paused\":true}");
+}
+
 static void runs_before_their_time_are_queued_and_not_old(void **state)
 {
     struct rig *r = *state;
@@ -105,6 +124,7 @@ int main(void)
         WITH(a_pause_is_not_refused_for_a_field_that_a_hand_wrote),
         WITH(runs_before_their_time_are_queued_and_not_old),
         WITH(a_value_that_was_not_heard_of_yet_is_not_lost),
+        WITH(a_tenant_written_before_its_tier_is_taken_with_it),
     };
     return cmocka_run_group_tests_name("sch_admin", tests, NULL, NULL);
 }

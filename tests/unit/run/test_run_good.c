@@ -20,7 +20,7 @@ static int setup(void **state)
 {
     (void)state;
     good = run_good_new();
-    book = run_tenant_new();
+    book = run_tenant_new(NULL, NULL);
     return 0;
 }
 

@@ -36,7 +36,7 @@ static void on_ack(void *self, const char *text)
 static int begin(void **state)
 {
     (void)state;
-    book = run_tenant_new();
+    book = run_tenant_new(NULL, NULL);
     sch_pool_init(&pools, &EVEN, 0);
     sch_slot_init(&jobs);
     ix   = sch_index_new(&pools, &jobs, book, on_ack, NULL);
@@ -69,7 +69,7 @@ static void rule(const char *tenant, const char *text)
 {
     struct problem why;
 
-    assert_false(failed(run_tenant_put(book, tenant, bytes_str(text), true, &why)));
+    assert_false(failed(run_tenant_put(book, tenant, bytes_str(text), &why)));
     sch_index_rules(ix, tenant, now);
 }
 
