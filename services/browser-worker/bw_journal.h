@@ -22,4 +22,7 @@ struct arena *bw_journal_arena(struct bw_run *run);
 void bw_journal_fact(struct bw_run *run, bw_then_fn *then);
 void bw_journal_decision(struct bw_run *run, bw_then_fn *then);
 
+/* When a run is freed in the middle of it all. */
+void bw_journal_forget_left(struct bw_run *run);
+
 #endif

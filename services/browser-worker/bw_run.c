@@ -49,6 +49,7 @@ static struct bw_run *run_new(struct bw *bw, const struct job *job, const struct
     (void)map_put(bw->runs, run->job.ticket.run, run);
     list_push(&bw->all, &run->link);
     bw->held++;
+    run->server_known = bus_now(bw->bus);
     begin_stretch(run, FLOW_STEP_TIMEOUT_MS);
     return run;
 }
@@ -56,6 +57,7 @@ static struct bw_run *run_new(struct bw *bw, const struct job *job, const struct
 static void free_run(struct bw_run *run)
 {
     run_fold_deinit(&run->fold);
+    bw_journal_forget_left(run);
     flow_free(&run->flow);
     arena_free(&run->doing.arena);
     arena_free(&run->append.arena);

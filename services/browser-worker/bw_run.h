@@ -126,11 +126,13 @@ struct bw_run {
     uint64_t asking_since, holds_until; /* the last holder is asked (monotonic ms) */
     uint64_t deadline_boot_ms;          /* of the step in hand */
     uint64_t beat_sent_ms,
-        beat_confirmed_ms;      /* monotonic; the send time of the last confirmed one */
-    bool yielding;              /* drain: give it back at the next boundary */
-    bool foreign;               /* behind our LEASED another holder wrote */
-    bool mailed;                /* somebody wrote to its journal, and that is yet to be read */
-    bool over;                  /* acked, released or dropped: nothing more is done */
+        beat_confirmed_ms; /* monotonic; the send time of the last confirmed one */
+    bool yielding;         /* drain: give it back at the next boundary */
+    uint64_t
+        server_known; /* monotonic ms: when its journal was last known to be the one we fold */
+    bool foreign;     /* behind our LEASED another holder wrote */
+    bool mailed;      /* somebody wrote to its journal, and that is yet to be read */
+    bool over;        /* acked, released or dropped: nothing more is done */
     bool chain_over, beat_over; /* when both chains have ended it is freed */
 
     struct bw_append append;

@@ -1,4 +1,4 @@
-/* journal_edited - entries are removed from a journal by hand while its run is held: what was done is not done again. */
+/* journal_edited - entries, or the whole journal, are removed by hand while a run is held: what was done is not done again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +16,11 @@
 #include "support/system/world.h"
 
 enum { RUN_MS = 60000, JUDGE_MS = 20000, ORDER_MS = 3000 };
+
+static const char ORDER[] =
+    "{\"flow\":{\"upstream\":\"sim\",\"steps\":[{\"id\":\"open\",\"open\":{\"url\":"
+    "\"https://shop.example/\"}},{\"id\":\"buy\",\"browse\":{\"cmd\":\"sim:order=once\"}},"
+    "{\"id\":\"close\",\"close\":{}}]}}";
 
 static void remove_intent(struct world *w, const char *run)
 {
@@ -45,6 +50,17 @@ static bool has_intent(struct world *w, const char *run)
     return yes;
 }
 
+static bool has_result(struct world *w, const char *run)
+{
+    struct record *results = record_read(w, "SLUICE_RESULTS");
+    bool yes               = false;
+
+    for (size_t n = 0; n < results->count; n++)
+        yes = yes || strstr(record_subject(&results->items[n]), run) != NULL;
+    record_free(&results);
+    return yes;
+}
+
 static void an_order_whose_intent_was_removed_is_placed_once(void **state)
 {
     struct world *w      = upstream_world(state, "journal_edited", 2);
@@ -55,12 +71,7 @@ static void an_order_whose_intent_was_removed_is_placed_once(void **state)
 
     world_expects_log(w, "entries were removed from a journal");
     upstream_put(sim, "\"sessions\":4,\"timeout\":\"10s\"");
-    client_submit(
-        w->client, "acme",
-        "{\"flow\":{\"upstream\":\"sim\",\"steps\":[{\"id\":\"open\",\"open\":{\"url\":"
-        "\"https://shop.example/\"}},{\"id\":\"buy\",\"browse\":{\"cmd\":\"sim:order=once\"}},"
-        "{\"id\":\"close\",\"close\":{}}]}}",
-        run);
+    client_submit(w->client, "acme", ORDER, run);
     WORLD_WAIT(w, RUN_MS, has_intent(w, run));
     remove_intent(w, run);
     WORLD_WAIT(w, RUN_MS, client_status_is(w->client, "acme", run, "done"));
@@ -75,9 +86,47 @@ static void an_order_whose_intent_was_removed_is_placed_once(void **state)
     upstream_free(&sim);
 }
 
+/* As an operator would who thinks that it is in his way: it comes back empty, and counts from 1 again. */
+static void delete_journal(struct world *w)
+{
+    struct answer a = client_ask_text(w->client, "$JS.API.STREAM.DELETE.SLUICE_JOURNAL", "");
+
+    WORLD_MUST(w, json_is_true(json_path(a.json, "success")));
+    answer_deinit(&a);
+}
+
+static void an_order_under_which_the_journal_is_deleted_is_placed_once(void **state)
+{
+    struct world *w      = upstream_world(state, "journal_deleted", 2);
+    struct upstream *sim = upstream_start(w, "sim",
+                                          "{\"latency\":{\"default\":{\"min\":5,\"max\":15},"
+                                          "\"browse\":{\"min\":3000,\"max\":3000}}}");
+    char run[27];
+
+    world_expects_log(w, "the journal was made anew");
+    world_expects_log(w, "entries were removed from a journal");
+    upstream_put(sim, "\"sessions\":4,\"timeout\":\"10s\"");
+    for (unsigned n = 0; n < 20; n++) { /* so that the new numbers are lower ones */
+        client_submit(w->client, "acme", "{\"flow\":{\"steps\":[{\"id\":\"a\",\"set\":{}}]}}",
+                      run);
+        WORLD_WAIT(w, RUN_MS, client_status_is(w->client, "acme", run, "done"));
+    }
+    client_submit(w->client, "acme", ORDER, run);
+    WORLD_WAIT(w, RUN_MS, has_intent(w, run));
+    delete_journal(w);
+    WORLD_WAIT(w, RUN_MS, has_result(w, run));
+    struct upstream_record *r = upstream_read(sim);
+    assert_int_equal(r->orders.count, 1);
+    assert_int_equal(r->orders.items[0].acts, 1);
+    upstream_record_free(&r);
+    upstream_free(&sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(an_order_under_which_the_journal_is_deleted_is_placed_once,
+                                  world_teardown),
         cmocka_unit_test_teardown(an_order_whose_intent_was_removed_is_placed_once,
                                   world_teardown),
     };

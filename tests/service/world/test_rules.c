@@ -313,6 +313,129 @@ static void a_timeout_ends_a_read_in_flight(void **state)
     follow(&s, WELL);
 }
 
+/* ---- the journal of a backup ---------------------------------------------------------------------------- */
+
+/* Entries of another run: with them the numbers go on. */
+static void others_write(void)
+{
+    const struct entry e = {.kind = ENTRY_ACCEPTED, .worker = ""};
+    char subject[SUBJECT_SIZE], other[ID_SIZE];
+    struct buf body;
+
+    run_id_for(TENANT, "other", clk_wall_ms(), other);
+    buf_init(&body, ENTRY_BODY_MAX);
+    must(!failed(wire_write_entry(&e, &body)));
+    for (unsigned n = 0; n < 30; n++)
+        (void)fake_store(subject_journal(subject, TENANT, other), buf_bytes(&body));
+    buf_deinit(&body);
+}
+
+/* It was made when the run was accepted: what came since is gone, and the numbers go on from there. */
+static void restore_backup(void)
+{
+    char subject[SUBJECT_SIZE];
+    struct fake_stored m;
+    struct buf plan;
+
+    must(fake_stored(STREAM_JOURNAL, subject_journal(subject, TENANT, world.run), 0, &m));
+    uint64_t seq = m.seq;
+    buf_init(&plan, ENTRY_BODY_MAX);
+    buf_add(&plan, m.body.at, m.body.len);
+    fake_make_anew(STREAM_JOURNAL);
+    others_write();
+    must(fake_store(subject, buf_bytes(&plan)) == seq);
+    buf_deinit(&plan);
+}
+
+static void long_journal(void)
+{
+    slow_calls();
+    others_write();
+}
+
+static bool drive_restored_under_an_order(void)
+{
+    bool submitted = world.stage > 0 || drive_submit();
+
+    if (submitted && world.stage == 0 && world.orders == 1) {
+        restore_backup();
+        next_stage();
+    }
+    return over(world.stage == 1 && run_over(world.run));
+}
+
+static void what_was_done_since_a_backup_is_not_done_again(void **state)
+{
+    static const struct scenario s = {.name    = "restored under an order",
+                                      .submit  = FLOW(ON_SIM, OPEN ORDER),
+                                      .key     = "k",
+                                      .prepare = long_journal,
+                                      .drive   = drive_restored_under_an_order,
+                                      .orders  = 1,
+                                      .status  = "done"};
+
+    (void)state;
+    follow(&s, CUT);
+}
+
+/* Its holder is stopped meanwhile, and another leases it by what the backup says.  What that one writes has greater numbers
+   than the first one knows; or, on a server that nobody else used since it was begun with the copy, the very same. */
+#define LONG_LOOK \
+    "{\"id\":\"l\",\"timeout\":\"30s\",\"effect\":\"read\",\"browse\":{\"cmd\":\"look\"}},"
+
+static bool server_begun_anew;
+
+static bool drive_restored_and_leased(void)
+{
+    static unsigned away;
+    static uint64_t since;
+    bool submitted = world.stage > 0 || drive_submit();
+
+    if (submitted && world.stage == 0 && world.orders == 1) {
+        away  = holder();
+        since = fake_now();
+        if (server_begun_anew)
+            fake_connect(svc_bus(world.bw_svc[away]), false);
+        else
+            fake_freeze(svc_bus(world.bw_svc[away]), 14000);
+        restore_backup();
+        world.call_ms = 500;
+        next_stage();
+    }
+    if (world.stage == 1 && world.bw[1 - away]->held > 0) {
+        if (!server_begun_anew)
+            others_write();
+        next_stage();
+    }
+    if (world.stage == 2 && world.opened == 2) {
+        slow_calls();
+        next_stage();
+    }
+    if (world.stage == 3 &&
+        fake_now() >= since + 10000) { /* both look: here and there the same entries */
+        fake_connect(svc_bus(world.bw_svc[away]), true);
+        next_stage();
+    }
+    return over(world.stage == 4 && run_over(world.run));
+}
+
+static void who_leased_it_by_a_backup_has_it(void **state)
+{
+    static const struct scenario s = {.name    = "restored and leased",
+                                      .submit  = FLOW(ON_SIM, OPEN LONG_LOOK ORDER),
+                                      .key     = "k",
+                                      .prepare = long_journal,
+                                      .drive   = drive_restored_and_leased,
+                                      .orders  = 3, /* both look, one orders */
+                                      .status  = "done"};
+
+    (void)state;
+    server_begun_anew = false;
+    follow(&s, CUT);
+    server_begun_anew = true;
+    follow(&s, CUT);
+}
+
 /* ---- leases --------------------------------------------------------------------------------------------- */
 
 /* Its connection is away for a moment, and just then the server doubts. */
@@ -1082,6 +1205,8 @@ int main(void)
         cmocka_unit_test(what_is_in_hand_is_written_behind_the_mail),
         cmocka_unit_test(a_cancel_that_comes_in_a_wait_is_read_before_the_next_call),
         cmocka_unit_test(a_timeout_ends_a_read_in_flight),
+        cmocka_unit_test(what_was_done_since_a_backup_is_not_done_again),
+        cmocka_unit_test(who_leased_it_by_a_backup_has_it),
         cmocka_unit_test(no_responders_is_not_an_answer),
         cmocka_unit_test(who_was_cut_off_has_not_asked),
         cmocka_unit_test(an_outage_longer_than_the_lease_takes_no_run_away),
