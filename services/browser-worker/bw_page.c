@@ -18,6 +18,7 @@
 enum {
     PERMIT_WAIT_MS = 10000, /* above it the run waits without a slot */
     DEFERRED_MS    = 1000,
+    UNKNOWN_MS     = 5000, /* until somebody looks again whether the upstream is back */
     CLOSE_MS       = 20000,
     CLOSE_TRIES    = 3,
 };
@@ -384,20 +385,29 @@ static bool url_allowed(struct bw_run *run, const char *url)
     return false;
 }
 
+/* It was known when the run was accepted: somebody removed it, and may put it back.  The run, which may have done what must
+   not be done again, waits for that as long as its timeout lets it. */
+static void wait_until_known(struct bw_run *run, const char *name)
+{
+    char why[200];
+
+    str_format(why, sizeof why, "upstream %s is not known any more: sluice upstream set %s …",
+               name, name);
+    bw_step_wait(run, ON_UPSTREAM, UNKNOWN_MS, why);
+}
+
 static bool no_upstream(struct bw_run *run)
 {
-    char detail[160];
     const char *name = upstream_name(run);
 
     if (find_upstream(run, name))
         return false;
     if (*name)
-        str_format(detail, sizeof detail, "upstream %s is not known: sluice upstream set %s …",
-                   name, name);
+        wait_until_known(run, name);
     else
-        str_format(detail, sizeof detail,
-                   "the flow names no upstream; say \"upstream\" in the flow or the submit");
-    bw_step_refused(run, problem_word(PROBLEM_UPSTREAM_REFUSED), detail);
+        bw_step_refused(
+            run, problem_word(PROBLEM_UPSTREAM_REFUSED),
+            "the flow names no upstream; say \"upstream\" in the flow or the submit");
     return true;
 }
 

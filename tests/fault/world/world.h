@@ -88,6 +88,11 @@ struct world {
 static struct world world;
 static struct fake_hurt hurting;
 
+#define SIM \
+    "{\"driver\":\"agent\",\"profile\":\"multion\",\"url\":\"https://sim.example/v1\"," \
+    "\"rate\":{\"per_s\":100,\"burst\":100},\"in_flight\":10,\"sessions\":5,\"session_idle\":" \
+    "\"10m\"}"
+
 /* ---- an upstream behind the driver's table ----------------------------------------------------------- */
 
 enum { DRIVER_MAGIC = 0x64726976 };
@@ -521,10 +526,7 @@ static void world_up(bool birth)
     fake_advance(UP_MS);
     while (!fake_has_stream("KV_" BUCKET_UPSTREAMS)) /* those who make the streams were hurt */
         fake_advance(UP_MS);
-    put(BUCKET_UPSTREAMS, "sim",
-        "{\"driver\":\"agent\",\"profile\":\"multion\",\"url\":\"https://sim.example/"
-        "v1\",\"rate\":{\"per_s\":100,"
-        "\"burst\":100},\"in_flight\":10,\"sessions\":5,\"session_idle\":\"10m\"}");
+    put(BUCKET_UPSTREAMS, "sim", SIM);
     fake_advance(KNOWN_MS);
 }
 

@@ -313,6 +313,36 @@ static void a_timeout_ends_a_read_in_flight(void **state)
     follow(&s, WELL);
 }
 
+/* Somebody deletes the upstreams while an order is under way, and writes them anew when he sees what he did. */
+static bool drive_upstream_gone(void)
+{
+    bool submitted = world.stage > 0 || drive_submit();
+
+    if (submitted && world.stage == 0 && world.orders == 1) {
+        fake_make_anew("KV_" BUCKET_UPSTREAMS);
+        next_stage();
+    }
+    if (world.stage == 1 && fake_now() >= world.at + 20000) {
+        put(BUCKET_UPSTREAMS, "sim", SIM);
+        next_stage();
+    }
+    return over(world.stage == 2 && run_over(world.run));
+}
+
+static void a_run_waits_for_an_upstream_that_was_removed(void **state)
+{
+    static const struct scenario s = {.name    = "upstream gone",
+                                      .submit  = FLOW(ON_SIM, OPEN ORDER "," LOOK),
+                                      .key     = "k",
+                                      .prepare = slow_calls,
+                                      .drive   = drive_upstream_gone,
+                                      .orders  = 2, /* the order, and the look */
+                                      .status  = "done"};
+
+    (void)state;
+    follow(&s, WELL);
+}
+
 /* ---- the journal of a backup ---------------------------------------------------------------------------- */
 
 /* Entries of another run: with them the numbers go on. */
@@ -1205,6 +1235,7 @@ int main(void)
         cmocka_unit_test(what_is_in_hand_is_written_behind_the_mail),
         cmocka_unit_test(a_cancel_that_comes_in_a_wait_is_read_before_the_next_call),
         cmocka_unit_test(a_timeout_ends_a_read_in_flight),
+        cmocka_unit_test(a_run_waits_for_an_upstream_that_was_removed),
         cmocka_unit_test(what_was_done_since_a_backup_is_not_done_again),
         cmocka_unit_test(who_leased_it_by_a_backup_has_it),
         cmocka_unit_test(no_responders_is_not_an_answer),
