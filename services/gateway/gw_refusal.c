@@ -17,10 +17,11 @@ static const char KIND[] = "ConfigRefused";
 
 /* A place in a bucket: what is wrong with the value there, and what its last alert says. */
 struct place {
-    char bucket[STR_NAME_SIZE], key[2 * STR_NAME_SIZE];
+    char bucket[STR_NAME_SIZE]; /* where a value was refused; "": we have seen none */
     bool refused;
-    int64_t since_ms; /* when the refused value was stored */
+    int64_t since_ms; /* when the first of the refused values was stored */
     char summary[600];
+    char command[256]; /* shows the value; ours, or that of the alert */
 
     bool firing;
     int64_t told_ms; /* the incident of the last alert */
@@ -73,14 +74,8 @@ static void write_alert(const struct place *p, const char *name, bool fires, str
     json_set(alert, "until",
              fires ? json_new_null()
                    : json_new_str(str_time_text(clk_wall_ms(), time, sizeof time)));
-    json_set(alert, "summary",
-             json_new_str(fires ? p->summary : "The value was replaced by one that is good."));
-    if (*p->bucket) {
-        char command[256];
-
-        str_format(command, sizeof command, "nats kv get %s %s --raw", p->bucket, p->key);
-        json_set(alert, "command", json_new_str(command));
-    }
+    json_set(alert, "summary", json_new_str(fires ? p->summary : "The refused value is gone."));
+    json_set(alert, "command", json_new_str(p->command));
     json_set(alert, "runbook", json_new_str("docs/operations.md#config-refused"));
     json_print(alert, to);
     json_free(&alert);
@@ -129,11 +124,11 @@ static struct err go_on(struct gw_refusals *r)
         return OK;
     for (size_t it = 0; map_next(r->places, &it, &name, &value);) {
         struct place *p = value;
-        bool same       = p->last > 0 && p->told_ms == p->since_ms;
+        bool told       = p->last > 0 && p->told_ms == p->since_ms;
 
-        if (p->firing && !(p->refused && same))
+        if (p->firing && !p->refused)
             return store(r, p, name, false);
-        if (p->refused && !same)
+        if (!p->firing && p->refused && !told)
             return store(r, p, name, true);
     }
     return OK;
@@ -164,7 +159,10 @@ static void on_alert(void *self, struct bus_msg **msg)
     if (!failed(json_parse(&doc, (*msg)->body, why, sizeof why))) {
         const char *since = json_str(json_get(doc, "since"));
         const char *state = json_str(json_get(doc, "state"));
+        const char *shows = json_str(json_get(doc, "command"));
 
+        if (!*p->command && shows)
+            str_copy(p->command, sizeof p->command, shows);
         p->firing = state && str_equal(state, "firing");
         if (!since || failed(str_time_ms(since, &p->told_ms)))
             p->told_ms = 0;
@@ -193,6 +191,17 @@ static void on_anew(void *self)
     r->stored = 0;
 }
 
+/* "rate.per_s: must be …": the pointer would only say it twice. */
+static bool names_its_field(const struct problem *why)
+{
+    const char *at = *why->pointer ? why->pointer + 1 : "", *d = why->detail;
+
+    for (; *at; at++, d++)
+        if (*d != (*at == '/' ? '.' : *at))
+            return false;
+    return true;
+}
+
 void gw_refusal_say(struct gw_refusals *r, const char *bucket, const char *key,
                     int64_t stored_ms, const struct problem *why)
 {
@@ -200,16 +209,18 @@ void gw_refusal_say(struct gw_refusals *r, const char *bucket, const char *key,
 
     name_of(bucket, key, name);
     struct place *p = place_of(r, name);
+    bool named      = names_its_field(why);
 
     log_warn("value refused, the last good one stays", KV("name", bucket), KV("key", key),
              KV("at", why->pointer), KV("why", why->detail));
     str_copy(p->bucket, sizeof p->bucket, bucket);
-    str_copy(p->key, sizeof p->key, key);
-    p->refused  = true;
-    p->since_ms = stored_ms;
+    str_format(p->command, sizeof p->command, "nats kv get %s %s --raw", bucket, key);
+    if (!p->refused)
+        p->since_ms = stored_ms;
+    p->refused = true;
     str_format(p->summary, sizeof p->summary,
-               "%s: the value of %.128s is refused, the last good one stays: %s", bucket, key,
-               why->detail);
+               "%s: the value of %.128s is refused, the last good one stays: %s%s%s", bucket,
+               key, named ? "" : why->pointer, named ? "" : ": ", why->detail);
     look(r);
 }
 

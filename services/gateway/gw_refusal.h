@@ -3,8 +3,9 @@
  * when a value is refused and one when a good one (or none) stands in its place.
  *
  * Every gateway sees every value and every alert, and each tries to tell what is not told; the next alert is
- * stored only behind the last one that was read, so that one of them does.  An incident is known by the time at
- * which its value was stored: a gateway that starts anew finds it told.
+ * stored only behind the last one that was read, so that one of them does.  An incident begins with the first
+ * refused value, goes on while others follow it that are refused as well, and is known by the time at which the
+ * first was stored: a gateway that starts anew finds it told.
  */
 #ifndef GW_GW_REFUSAL_H
 #define GW_GW_REFUSAL_H
