@@ -17,6 +17,7 @@ enum {
     EVAL_CHILDREN   = 2,
     LEASE_PRESET_MS = 15000, /* until the pool's consumer was read */
     UNHEARD_MS = 1000, /* after a reconnect, until a beat is confirmed and pulling goes on */
+    RELEASE_MS = 2000, /* of a drain, for giving runs back; of a short one a fifth */
 };
 
 METRIC_REGISTER(show_metrics, "worker_", bw_metrics, BW_METRICS)
@@ -146,6 +147,23 @@ static void end_overdue(struct bw *bw)
     bw_run_overdue(LIST_OWNER(it, struct bw_run, link));
 }
 
+static void yield_all(struct bw *bw, bool now)
+{
+    LIST_EACH_SAFE(&bw->all, it)
+    bw_run_yield(LIST_OWNER(it, struct bw_run, link), now);
+}
+
+/* What a drain did not see the end of is given back while there is time to say so.  Returns when that begins. */
+static uint64_t yield_late(struct bw *bw, uint64_t now)
+{
+    if (!svc_draining(bw->svc))
+        return UINT64_MAX;
+    if (now < bw->yield_at)
+        return bw->yield_at;
+    yield_all(bw, true);
+    return UINT64_MAX;
+}
+
 uint64_t bw_tick(void *self, uint64_t now)
 {
     struct bw *bw = self;
@@ -167,8 +185,9 @@ uint64_t bw_tick(void *self, uint64_t now)
         bw_room(bw);
         bw->status_dirty = false;
     }
-    uint64_t reap = bw_reap_tick(bw->reaper, now);
+    uint64_t reap = bw_reap_tick(bw->reaper, now), yield = yield_late(bw, now);
     uint64_t next = bw->beat_at < bw->status_at ? bw->beat_at : bw->status_at;
+    next          = yield < next ? yield : next;
     if (!bw->pulling && next > now + 50)
         next = now + 50;
     return reap < next ? reap : next;
@@ -263,12 +282,14 @@ void bw_ready(void *self)
 
 void bw_drain_begin(void *self)
 {
-    struct bw *bw = self;
+    struct bw *bw     = self;
+    uint64_t drain_ms = svc_config(bw->svc)->drain_ms, fifth_ms = drain_ms / 5;
 
+    bw->yield_at =
+        bus_now(bw->bus) + drain_ms - (fifth_ms < RELEASE_MS ? fifth_ms : RELEASE_MS);
     /* Not just no room: a pull that is still open would give us back what we release. */
     bus_consumer_free(&bw->consumer);
-    LIST_EACH_SAFE(&bw->all, it)
-    bw_run_yield(LIST_OWNER(it, struct bw_run, link));
+    yield_all(bw, false);
     bw->status_dirty = true;
 }
 

@@ -69,7 +69,8 @@ struct bw {
     uint64_t lease_ms;  /* AckWait of the pool's consumer; 0: not known yet */
     uint64_t status_at; /* when the next status is due (monotonic ms) */
     uint64_t beat_at;
-    bool pulling; /* after a reconnect only when the beats are confirmed */
+    uint64_t yield_at; /* when a drain waits for no read any more */
+    bool pulling;      /* after a reconnect only when the beats are confirmed */
     bool status_dirty;
     bool over; /* being taken down: what still ends touches nothing */
     uint64_t reconnected_at;

@@ -514,19 +514,25 @@ void bw_run_mail(struct bw_run *run)
         read_mail(run);
 }
 
-/* As by a cancel: a read in flight is dropped, and what is decided next is the end. */
-void bw_run_overdue(struct bw_run *run)
+/* As by a cancel: a read in flight is dropped, and what is decided next is the end, or to give it back. */
+static void interrupt(struct bw_run *run)
 {
     bool idle = run->stage == BW_HOLDING && !run->over && bus_op_parked(&run->op);
 
-    if (idle && clk_wall_ms() > run_deadline_ms(&run->fold) && bw_step_interrupt(run))
+    if (idle && bw_step_interrupt(run))
         bw_run_advance(run);
 }
 
-/* A read is done again by whoever comes next; anything else is awaited. */
-void bw_run_yield(struct bw_run *run)
+void bw_run_overdue(struct bw_run *run)
+{
+    if (clk_wall_ms() > run_deadline_ms(&run->fold))
+        interrupt(run);
+}
+
+/* What was sent would be sent again by whoever comes next. */
+void bw_run_yield(struct bw_run *run, bool now)
 {
     run->yielding = true;
-    if (run->stage == BW_HOLDING && !run->over && bw_step_interrupt(run))
-        bw_run_advance(run);
+    if (now || !bw_step_sent(run))
+        interrupt(run);
 }

@@ -176,8 +176,8 @@ void bw_run_drop(struct bw_run *run, const char *why);
 void bw_run_mail(struct bw_run *run);
 /* Is its timeout over?  Called now and then. */
 void bw_run_overdue(struct bw_run *run);
-/* Drain: RELEASED at the next boundary, then nak. */
-void bw_run_yield(struct bw_run *run);
+/* Drain: RELEASED at the next boundary, then nak.  now: it is nearly over, and a read in flight is no longer waited for. */
+void bw_run_yield(struct bw_run *run, bool now);
 /* The tick: heartbeat, deadline. */
 void bw_run_beat(struct bw_run *run, uint64_t now);
 

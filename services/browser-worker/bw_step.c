@@ -79,12 +79,17 @@ void bw_step_stop(struct bw_run *run)
     json_free(&run->doing.rows);
 }
 
+bool bw_step_sent(const struct bw_run *run)
+{
+    return run->calling || run->requesting;
+}
+
 /* Nothing was sent yet, or what was sent only reads. */
 static bool may_be_dropped(const struct bw_run *run)
 {
     if (!run->doing.step || run->doing.opening)
         return false;
-    if (run->calling || run->requesting)
+    if (bw_step_sent(run))
         return run->doing.step->effect == EFFECT_READ;
     return run->asking || run->finding;
 }

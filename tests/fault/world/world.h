@@ -106,6 +106,7 @@ struct bw_call {
     void *self;
     unsigned session, requests; /* requests: yet to be answered */
     bool cancelled, stopped, at_work;
+    bool outside;     /* of any session */
     uint64_t rest_ms; /* for which it works on when nobody waits any more */
 };
 
@@ -188,7 +189,7 @@ static struct err call_answer(struct bus_op *op, const struct bus_reply *reply)
         return OK;
     }
     snprintf(remote, sizeof remote, "r%u", c->session);
-    bool gone = c->verb != BW_OPEN && c->verb != BW_LIST &&
+    bool gone = c->verb != BW_OPEN && c->verb != BW_LIST && !c->outside &&
                 (c->session >= SESSIONS_MAX || !world.open[c->session]);
     if (c->verb == BW_OPEN) {
         a.remote_id = remote;
@@ -257,6 +258,7 @@ static struct bw_call *driver_start(const struct bw_drivers *env,
     c->more     = request->more;
     c->self     = self;
     c->requests = request->verb == BW_BROWSE && world.requests ? world.requests : 1;
+    c->outside  = !request->remote_id || !*request->remote_id;
     c->session  = request->remote_id && request->remote_id[0] == 'r'
                       ? (unsigned)atoi(request->remote_id + 1)
                       : SESSIONS_MAX;
