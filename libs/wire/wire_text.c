@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "json/json.h"
 #include "wire/wire_message.h"
 
 enum { VARINT_BITS = 70, TYPE_BITS = 3, DEPTH_MAX = 16 };
@@ -33,22 +34,56 @@ static bool read_varint(struct bytes *from, uint64_t *ret)
     return false;
 }
 
-static bool good(const ProtobufCMessageDescriptor *d, struct bytes body, unsigned depth);
+static bool good(const ProtobufCMessageDescriptor *d, struct bytes body, unsigned depth,
+                 struct wire_text_fault *ret);
 
-static bool good_bytes(const ProtobufCFieldDescriptor *f, struct bytes value, unsigned depth)
+static bool is_json(struct bytes text)
 {
-    if (f && f->type == PROTOBUF_C_TYPE_STRING)
-        return str_is_utf8(value) && (value.len == 0 || !memchr(value.at, 0, value.len));
-    if (f && f->type == PROTOBUF_C_TYPE_MESSAGE)
-        return depth < DEPTH_MAX && good(f->descriptor, value, depth + 1);
+    char why[JSON_WHY_SIZE];
+    struct json *doc = NULL;
+    bool is          = !failed(json_parse(&doc, text, why, sizeof why));
+
+    json_free(&doc);
+    return is;
+}
+
+/* "name", "name@3" */
+static bool is_flow_name(struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.at[i];
+        bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                    (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '@';
+        if (!fits)
+            return false;
+    }
     return true;
 }
 
-static bool good(const ProtobufCMessageDescriptor *d, struct bytes body, unsigned depth)
+static bool good_value(const ProtobufCFieldDescriptor *f, struct bytes value, unsigned depth,
+                       struct wire_text_fault *ret)
+{
+    if (!f) /* of tomorrow */
+        return true;
+    if (f->type == PROTOBUF_C_TYPE_MESSAGE)
+        return depth < DEPTH_MAX && good(f->descriptor, value, depth + 1, ret);
+    ret->field = f->name;
+    if (f->type == PROTOBUF_C_TYPE_STRING) {
+        ret->why = "is not UTF-8, or has a zero in it";
+        return str_is_utf8(value) && (value.len == 0 || !memchr(value.at, 0, value.len));
+    }
+    ret->why = "is not JSON";
+    return f->type != PROTOBUF_C_TYPE_BYTES || !value.len || is_json(value) ||
+           (str_equal(f->name, "flow") && is_flow_name(value));
+}
+
+static bool good(const ProtobufCMessageDescriptor *d, struct bytes body, unsigned depth,
+                 struct wire_text_fault *ret)
 {
     uint64_t tag, n;
 
     while (body.len > 0) {
+        *ret = (struct wire_text_fault){"", "is no message"};
         if (!read_varint(&body, &tag))
             return false;
         switch (tag & ((1U << TYPE_BITS) - 1)) {
@@ -71,18 +106,19 @@ static bool good(const ProtobufCMessageDescriptor *d, struct bytes body, unsigne
         }
         if (!read_varint(&body, &n) || n > body.len)
             return false;
-        if (!good_bytes(
+        if (!good_value(
                 protobuf_c_message_descriptor_get_field(d, (unsigned)(tag >> TYPE_BITS)),
-                bytes_of(body.at, (size_t)n), depth))
+                bytes_of(body.at, (size_t)n), depth, ret))
             return false;
         (void)skip(&body, n);
     }
     return true;
 }
 
-bool wire_text_good(const char *message, struct bytes protobuf)
+bool wire_text_good(const char *message, struct bytes protobuf, struct wire_text_fault *ret)
 {
     const ProtobufCMessageDescriptor *descriptor = wire_message_find(message);
 
-    return descriptor && good(descriptor, protobuf, 0);
+    *ret = (struct wire_text_fault){"", "is no message"};
+    return descriptor && good(descriptor, protobuf, 0, ret);
 }

@@ -1,7 +1,8 @@
 /*
- * wire_text - the texts of a protobuf message, as strangers send it: UTF-8 without a zero, as in JSON.  Pure.
+ * wire_text - what strangers write into the fields of a protobuf message.  Pure.
  *
- * protobuf-c looks at neither, and cuts a text at its zero: two keys would become one.
+ * A string is UTF-8 without a zero, as in JSON: protobuf-c looks at neither, and cuts a text at its zero, so that two keys
+ * would become one.  Bytes are JSON (run.proto); only `flow` may be a bare name as well.
  */
 #ifndef WIRE_WIRE_TEXT_H
 #define WIRE_WIRE_TEXT_H
@@ -10,7 +11,12 @@
 
 #include "base/bytes.h"
 
-/* Of a message that can be read, by its name ("Submit"); false also for bytes that are none. */
-bool wire_text_good(const char *message, struct bytes protobuf);
+struct wire_text_fault {
+    const char *field; /* "" of bytes that are no message */
+    const char *why;
+};
+
+/* Of a message that can be read, by its name ("Submit"). */
+bool wire_text_good(const char *message, struct bytes protobuf, struct wire_text_fault *ret);
 
 #endif

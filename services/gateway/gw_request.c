@@ -46,8 +46,19 @@ static struct err read_json(struct gw_request *r, struct bytes text, struct prob
     return err_of(ERR_REJECT, "read request");
 }
 
+static struct err bad_field(const struct wire_text_fault *fault, struct problem *why)
+{
+    char pointer[96];
+
+    str_format(pointer, sizeof pointer, "/%s", fault->field);
+    problem_set(why, PROBLEM_INVALID_REQUEST, *fault->field ? pointer : "",
+                "%s in the protobuf %s", *fault->field ? fault->field : "the body", fault->why);
+    return err_of(ERR_REJECT, "read request");
+}
+
 static struct err read_protobuf(struct gw_request *r, const char *message, struct problem *why)
 {
+    struct wire_text_fault fault;
     char detail[JSON_WHY_SIZE];
     struct buf text;
 
@@ -56,9 +67,8 @@ static struct err read_protobuf(struct gw_request *r, const char *message, struc
     if (failed(e))
         problem_set(why, PROBLEM_INVALID_REQUEST, "",
                     "the body is neither JSON nor protobuf: %s", detail);
-    else if (!wire_text_good(message, r->msg->body))
-        e = reject(why, PROBLEM_INVALID_REQUEST, "",
-                   "a text in the protobuf is not UTF-8, or has a zero in it");
+    else if (!wire_text_good(message, r->msg->body, &fault))
+        e = bad_field(&fault, why);
     else
         e = read_json(r, buf_bytes(&text), why);
     r->protobuf = !failed(e);

@@ -248,17 +248,19 @@ static void malformed_protobuf_is_told_in_json(void **state)
     static const struct {
         const char *what, *bytes;
         size_t len;
+        const char *words; /* then its field is named */
     } BODIES[] = {
-        {"a length beyond its end", "\012\377\001a", 4},
-        {"a length of 2^63", "\012\200\200\200\200\200\200\200\200\200\001", 11},
-        {"a number without an end", "\010\377\377\377\377\377\377\377\377\377\377\377", 12},
-        {"an end of a group", "\014", 1},
-        {"wire type 6", "\016\001", 2},
-        {"wire type 7", "\017\001", 2},
-        {"field 0", "\002\000", 2},
-        {"zeros", "\000\000\000\000", 4},
-        {"a text that is not UTF-8", "\032\002\377\376", 4},
-        {"a text with a zero in it", "\032\003a\000b", 5},
+        {"a length beyond its end", "\012\377\001a", 4, NULL},
+        {"a length of 2^63", "\012\200\200\200\200\200\200\200\200\200\001", 11, NULL},
+        {"a number without an end", "\010\377\377\377\377\377\377\377\377\377\377\377", 12,
+         NULL},
+        {"an end of a group", "\014", 1, NULL},
+        {"wire type 6", "\016\001", 2, NULL},
+        {"wire type 7", "\017\001", 2, NULL},
+        {"field 0", "\002\000", 2, NULL},
+        {"zeros", "\000\000\000\000", 4, NULL},
+        {"a text that is not UTF-8", "\032\002\377\376", 4, "in the protobuf is not UTF-8"},
+        {"a text with a zero in it", "\032\003a\000b", 5, "in the protobuf is not UTF-8"},
     };
     struct world *w = *state;
     char subject[64], what[120];
@@ -270,10 +272,36 @@ static void malformed_protobuf_is_told_in_json(void **state)
             snprintf(what, sizeof(what), "%s: %s", VERBS[v], BODIES[n].what);
             struct answer a =
                 client_ask(w->client, subject, BODIES[n].bytes, BODIES[n].len, 5000);
-            wrong += judge(&a, what, "invalid_request", 400, "", NULL);
+            wrong += judge(&a, what, "invalid_request", 400, BODIES[n].words ? NULL : "",
+                           BODIES[n].words);
         }
     if (wrong)
         world_fail(w, "%u answers are not what they should be", wrong);
+}
+
+/* {"flow": "greet", "input": …}: no run begins with what its client never meant, and the endpoint says what was wrong last. */
+static void json_in_a_protobuf_is_json(void **state)
+{
+    static const char *const INPUTS[] = {"{\"a\":",           "nojson", "[1,2",
+                                         "{\"a\":1,\"a\":2}", "1 2",    "\377\376"};
+    struct world *w                   = *state;
+    char body[64];
+    unsigned wrong = 0;
+
+    for (size_t n = 0; n < sizeof(INPUTS) / sizeof(*INPUTS); n++) {
+        int len = snprintf(body, sizeof(body), "\012\005greet\022%c%s", (char)strlen(INPUTS[n]),
+                           INPUTS[n]);
+        struct answer a =
+            client_ask(w->client, "sluice.api.submit.acme", body, (size_t)len, 5000);
+        wrong += judge(&a, INPUTS[n], "invalid_request", 400, "/input",
+                       "input in the protobuf is not JSON");
+    }
+    if (wrong)
+        world_fail(w, "%u answers are not what they should be", wrong);
+    struct answer stats = client_ask_text(w->client, "$SRV.STATS.sluice-gateway", "");
+    WORLD_MUST(
+        w, strstr(answer_body(&stats, NULL), "\"last_error\":\"400:Request is not valid\""));
+    answer_deinit(&stats);
 }
 
 /* ---- names ---------------------------------------------------------------------------------------------- */
@@ -708,6 +736,7 @@ int main(void)
         cmocka_unit_test(every_cut_of_a_submit_is_answered),
         cmocka_unit_test(every_turned_bit_of_a_get_is_answered),
         cmocka_unit_test(malformed_protobuf_is_told_in_json),
+        cmocka_unit_test(json_in_a_protobuf_is_json),
         cmocka_unit_test(a_name_is_a_name_wherever_it_stands),
         cmocka_unit_test(a_tenant_is_a_name_in_every_subject),
         cmocka_unit_test(what_a_hand_writes_wrong_is_named),

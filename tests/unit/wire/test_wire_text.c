@@ -7,10 +7,12 @@
 
 #include <cmocka.h>
 
+static struct wire_text_fault fault;
+
 #define GOOD(message, protobuf) \
-    assert_true(wire_text_good(message, bytes_of(protobuf, sizeof(protobuf) - 1)))
+    assert_true(wire_text_good(message, bytes_of(protobuf, sizeof(protobuf) - 1), &fault))
 #define BAD(message, protobuf) \
-    assert_false(wire_text_good(message, bytes_of(protobuf, sizeof(protobuf) - 1)))
+    assert_false(wire_text_good(message, bytes_of(protobuf, sizeof(protobuf) - 1), &fault))
 
 static void a_text_is_utf8_without_a_zero(void **state)
 {
@@ -27,11 +29,34 @@ static void a_text_is_utf8_without_a_zero(void **state)
     BAD("Which", "\x12\x01\xff\x12\x01k");
 }
 
-static void bytes_may_be_anything(void **state)
+/* Submit.flow is field 1, .input field 2. */
+static void bytes_are_json(void **state)
 {
     (void)state;
-    GOOD("Submit", "\x0a\x03\xff\x00z");
+    GOOD("Submit", "\x12\x07{\"a\":1}");
+    GOOD("Submit", "\x12\x00");
+    BAD("Submit", "\x12\x05{\"a\":");
+    assert_string_equal(fault.field, "input");
+    assert_string_equal(fault.why, "is not JSON");
+    BAD("Submit", "\x12\x06nojson");
+    BAD("Submit", "\x12\x03[1,");
+    BAD("Submit", "\x12\x03"
+                  "1 2");
+    BAD("Submit", "\x12\x02\xff\xfe");
+    BAD("Submit", "\x12\x0d{\"a\":1,\"a\":2}");
     GOOD("Which", "\xba\x06\x02\xff\xfe"); /* a field of tomorrow */
+}
+
+static void a_flow_may_be_its_name(void **state)
+{
+    (void)state;
+    GOOD("Submit", "\x0a\x05greet");
+    GOOD("Submit", "\x0a\x07greet@3");
+    GOOD("Submit", "\x0a\x07\"greet\"");
+    GOOD("Submit", "\x0a\x0c{\"steps\":[]}");
+    BAD("Submit", "\x0a\x0a{\"steps\":[");
+    assert_string_equal(fault.field, "flow");
+    BAD("Submit", "\x0a\x03\xff\x00z");
 }
 
 /* Problem.errors, and in it FieldError.pointer. */
@@ -62,7 +87,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_text_is_utf8_without_a_zero),
-        cmocka_unit_test(bytes_may_be_anything),
+        cmocka_unit_test(bytes_are_json),
+        cmocka_unit_test(a_flow_may_be_its_name),
         cmocka_unit_test(parts_are_looked_into),
         cmocka_unit_test(what_is_no_message_is_not_good),
     };
