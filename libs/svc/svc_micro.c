@@ -20,6 +20,7 @@ static const char *const VERBS[] = {"PING", "INFO", "STATS"};
 struct endpoint {
     const char *name, *subject, *queue;
     uint64_t requests, errors, us;
+    char last_error[80]; /* "429:Queue full" */
 };
 
 struct route {
@@ -88,9 +89,10 @@ static void write_stats(const struct svc_micro *m, struct buf *to)
         write_endpoint(e, to);
         buf_printf(to,
                    ",\"num_requests\":%" PRIu64 ",\"num_errors\":%" PRIu64
-                   ",\"last_error\":\"\",\"processing_time\":%" PRIu64
+                   ",\"last_error\":\"%s\",\"processing_time\":%" PRIu64
                    ",\"average_processing_time\":%" PRIu64 "}",
-                   e->requests, e->errors, ns, e->requests ? ns / e->requests : 0);
+                   e->requests, e->errors, e->last_error, ns,
+                   e->requests ? ns / e->requests : 0);
     }
     buf_str(to, "]");
 }
@@ -249,6 +251,10 @@ void svc_refuse(struct svc *svc, const struct bus_msg *request, const char *endp
     bus_answer(svc->bus, request, body.at ? body : buf_bytes(&json), headers, 2);
     buf_deinit(&json);
     svc_answered(svc, endpoint, since_us, false);
+    struct endpoint *e = svc->micro ? find_endpoint(svc->micro, endpoint) : NULL;
+    if (e) /* a title is a constant without a quote */
+        str_format(e->last_error, sizeof e->last_error, "%s:%s", status,
+                   problem_title(why->code));
 }
 
 static void write_head_of(struct buf *to, const char *name, const char *help)

@@ -35,14 +35,16 @@ static void on_value(void *self, const char *key, struct bytes text, bool gone)
         json_set(by_key, key, value_of(text));
 }
 
-/* {"rate":{"per_s":10,"burst":2}} is "10/s +2"; all else as it is. */
+/* {"rate":{"per_s":10,"burst":2}} is "10/s +2", without its burst "10/s"; all else as it is. */
 static void put_cell(struct cli_grid *grid, const struct json *value)
 {
     char text[64];
 
     if (json_is_number(json_get(value, "per_s"))) {
-        str_format(text, sizeof(text), "%.9g/s +%.9g", json_number(json_get(value, "per_s")),
-                   json_number(json_get(value, "burst")));
+        const struct json *burst = json_get(value, "burst");
+
+        str_format(text, sizeof(text), json_is_number(burst) ? "%.9g/s +%.9g" : "%.9g/s",
+                   json_number(json_get(value, "per_s")), json_number(burst));
         cli_grid_add(grid, text);
     } else {
         cli_print_cell(grid, value);
