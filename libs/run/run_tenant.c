@@ -173,7 +173,7 @@ static struct err read_field(const struct run_tenants *book, enum field field,
     case FIELD_LANES:
         return read_lanes(at, rule->lanes, why);
     case FIELD_SESSIONS:
-        return read_number(at, name, 0, 1000000, &rule->sessions, why);
+        return run_value_limit(at, name, &rule->sessions, why);
     case FIELD_RUNS_PER_HOUR:
         return read_number(at, name, 1, INT64_C(1000000000), &rule->runs_per_hour, why);
     case FIELD_PRIVATE_NET:

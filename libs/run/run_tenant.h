@@ -27,7 +27,7 @@ struct run_rule {
     uint64_t queue_max;
     bool own_queue_max; /* not its tier's */
     bool lanes[LANES];
-    uint64_t sessions;      /* 0: as many as the upstream bears */
+    uint32_t sessions;      /* 0: as many as the upstream bears */
     uint64_t runs_per_hour; /* 0: not limited */
     bool private_net, paused;
     char reason[RUN_REASON_SIZE];

@@ -37,19 +37,6 @@ static struct err object_of(const struct json *at, const char *field, const char
 
 /* ---- values ------------------------------------------------------------------------------ */
 
-static struct err read_count(const struct json *at, const char *field, uint32_t *ret,
-                             struct problem *why)
-{
-    if (!at)
-        return OK;
-    if (json_type(at) != JSON_INT || json_int(at) < 1 || json_int(at) > RUN_UPSTREAM_MAX)
-        return run_value_wrong(
-            why, field, "must be a whole number from 1 to 1000000; leave it out for no limit",
-            NULL);
-    *ret = (uint32_t)json_int(at);
-    return OK;
-}
-
 static struct err read_duration(const struct json *at, const char *field, const char *like,
                                 uint64_t *ret, struct problem *why)
 {
@@ -170,11 +157,11 @@ static struct err read_rate(struct run_upstream *u, const struct json *at, struc
     if (failed(e))
         return e;
     u->rate_per_s = json_number(per_s);
-    if (!json_is_number(per_s) || u->rate_per_s < 0.001 || u->rate_per_s > RUN_UPSTREAM_MAX)
+    if (!json_is_number(per_s) || u->rate_per_s < 0.001 || u->rate_per_s > RUN_VALUE_LIMIT_MAX)
         return run_value_wrong(why, "rate.per_s",
                                "must be a number from 0.001 to 1000000: calls a second", NULL);
     u->rate_burst = u->rate_per_s < 20 ? 1 : (uint32_t)(u->rate_per_s / 10);
-    return read_count(run_value_get(at, "burst"), "rate.burst", &u->rate_burst, why);
+    return run_value_limit(run_value_get(at, "burst"), "rate.burst", &u->rate_burst, why);
 }
 
 static struct err read_limited(struct run_upstream *u, const struct json *at,
@@ -234,9 +221,9 @@ static struct err read_limits(struct run_upstream *u, const struct json *doc,
     struct err e = read_rate(u, run_value_get(doc, "rate"), why);
 
     if (!failed(e))
-        e = read_count(run_value_get(doc, "in_flight"), "in_flight", &u->in_flight, why);
+        e = run_value_limit(run_value_get(doc, "in_flight"), "in_flight", &u->in_flight, why);
     if (!failed(e))
-        e = read_count(run_value_get(doc, "sessions"), "sessions", &u->sessions, why);
+        e = run_value_limit(run_value_get(doc, "sessions"), "sessions", &u->sessions, why);
     if (!failed(e))
         e = read_part(run_value_get(doc, "tenant_share"), "tenant_share", false,
                       &u->tenant_share, why);

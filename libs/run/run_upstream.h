@@ -21,7 +21,6 @@ enum {
     RUN_UPSTREAM_WORD_SIZE = 32,
     RUN_UPSTREAM_URL_SIZE  = 512,
     RUN_UPSTREAM_TEXT_SIZE = 256,
-    RUN_UPSTREAM_MAX       = 1000000, /* of each number a limit may be */
 };
 
 struct run_upstream {

@@ -49,6 +49,19 @@ const struct json *run_value_get(const struct json *doc, const char *field)
     return json_type(at) == JSON_NULL ? NULL : at;
 }
 
+struct err run_value_limit(const struct json *at, const char *field, uint32_t *ret,
+                           struct problem *why)
+{
+    if (!at)
+        return OK;
+    if (json_type(at) != JSON_INT || json_int(at) < 1 || json_int(at) > RUN_VALUE_LIMIT_MAX)
+        return run_value_wrong(
+            why, field, "must be a whole number from 1 to 1000000; leave it out for no limit",
+            NULL);
+    *ret = (uint32_t)json_int(at);
+    return OK;
+}
+
 struct err run_value_bool(const struct json *doc, const char *field, bool *ret,
                           struct problem *why)
 {

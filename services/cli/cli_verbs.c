@@ -67,7 +67,7 @@ static const struct cli_flag TENANT[] = {
     {"weight", "N", "share beside other tenants", 0, false},
     {"queue-max", "N", "runs that may wait", 0, false},
     {"lanes", "a,b", "lanes it may use", 0, false},
-    {"sessions", "N", "open sessions at once", 0, false},
+    {"sessions", "N", "open sessions at once; null: the tier's", 0, false},
     {"paused", "true|false", "nothing new is begun", 0, false},
     {"reason", "R", "shown with the pause", 0, false},
     {"private-net", "true|false", "may visit private addresses", 0, false},

@@ -92,7 +92,7 @@ static void write_tenant(const struct sch *s, const char *tenant, struct buf *to
         }
     buf_str(to, "],\"sessions\":");
     if (rule.sessions > 0)
-        buf_printf(to, "%" PRIu64, rule.sessions);
+        buf_printf(to, "%" PRIu32, rule.sessions);
     else
         buf_str(to, "null");
     buf_str(to, ",\"runs_per_hour\":");

@@ -115,6 +115,27 @@ static void what_is_wrong_beside_its_tier_is_wrong(void **state)
     assert_false(rule("acme").listed);
 }
 
+/* ---- fields --------------------------------------------------------------------------------------------- */
+
+static void no_limit_of_sessions_is_no_number(void **state)
+{
+    static const char *const BAD[] = {"{\"sessions\":0}", "{\"sessions\":1000001}",
+                                      "{\"sessions\":\"5\"}"};
+
+    (void)state;
+    for (size_t n = 0; n < sizeof(BAD) / sizeof(*BAD); n++) {
+        assert_false(put("acme", BAD[n]));
+        assert_string_equal(why.pointer, "/sessions");
+        assert_string_equal(why.detail, "sessions: must be a whole number from 1 to 1000000; "
+                                        "leave it out for no limit");
+    }
+    assert_true(put("acme", "{\"sessions\":1000000}"));
+    assert_true(put("acme", "{\"sessions\":1}"));
+    assert_int_equal(rule("acme").sessions, 1);
+    assert_true(put("acme", "{\"sessions\":null}"));
+    assert_int_equal(rule("acme").sessions, 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -125,6 +146,7 @@ int main(void)
         T(only_the_last_value_is_taken),
         T(what_is_gone_is_not_taken),
         T(what_is_wrong_beside_its_tier_is_wrong),
+        T(no_limit_of_sessions_is_no_number),
     };
     return cmocka_run_group_tests_name("run_tenant", tests, NULL, NULL);
 }
