@@ -411,6 +411,16 @@ static bool no_upstream(struct bw_run *run)
     return true;
 }
 
+/* Nobody touches the session of a run that holds its slot, so it gives that back before the session would be lost: while it
+   waits without one, the reaper keeps it warm. */
+static uint64_t patience_ms(const struct bw_run *run)
+{
+    uint64_t idle = run->doing.upstream->session_idle_ms;
+
+    return works_in_session(run) && idle && idle / 3 < PERMIT_WAIT_MS ? idle / 3
+                                                                      : PERMIT_WAIT_MS;
+}
+
 void bw_page_do(struct bw_run *run)
 {
     struct bw_doing *d = &run->doing;
@@ -424,7 +434,7 @@ void bw_page_do(struct bw_run *run)
         bw_step_refused(run, problem_word(PROBLEM_UPSTREAM_REFUSED), why);
         return;
     }
-    struct bw_permit_want want = {.wait_ms = PERMIT_WAIT_MS};
+    struct bw_permit_want want = {.wait_ms = patience_ms(run)};
     want.session               = works_in_session(run) ? run->fold.session.id : "";
     want.session_use           = *want.session != 0;
     if (url && http_guard_host(url, site, sizeof site))

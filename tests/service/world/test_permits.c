@@ -31,6 +31,67 @@ static const char *judge_one_at_a_time(void)
     return world.calls_most > 1 ? "it saw more calls at once than it may" : NULL;
 }
 
+/* ---- a session that must not fall silent ------------------------------------------------------------------ */
+
+/* Calls take longer than a third of session_idle, and are made one at a time. */
+static void soon_silent(void)
+{
+    put(BUCKET_UPSTREAMS, "sim",
+        "{\"driver\":\"agent\",\"profile\":\"multion\",\"url\":\"https://sim.example/v1\","
+        "\"rate\":{\"per_s\":100,\"burst\":100},\"in_flight\":1,\"sessions\":5,"
+        "\"session_idle\":\"12s\"}");
+    fake_advance(KNOWN_MS);
+    world.call_ms = 4500;
+}
+
+static bool drive_beside(void)
+{
+    bool submitted = world.stage > 0 || drive_submit();
+
+    if (submitted && world.stage == 0 && world.opened == 1) {
+        (void)ask("submit", playing->submit2);
+        next_stage();
+    }
+    return world.stage == 1 && run_over(world.run) && run_over(second());
+}
+
+static const char *judge_waited(void)
+{
+    struct arena *arena = arena_new();
+    char subject[SUBJECT_SIZE];
+    struct fake_stored m;
+    bool waited = false;
+
+    (void)subject_journal(subject, TENANT, world.run);
+    for (size_t i = 0; fake_stored(STREAM_JOURNAL, subject, i, &m); i++) {
+        struct entry e;
+        waited = waited || (!failed(wire_read_entry(&e, m.body, arena)) &&
+                            e.kind == ENTRY_WAITING && e.waiting.on == ON_UPSTREAM);
+    }
+    arena_free(&arena);
+    return waited ? NULL : "it waited for its turn where nobody keeps its session warm";
+}
+
+static void who_has_a_session_waits_where_it_is_kept_warm(void **state)
+{
+    static const struct scenario s = {
+        .name = "soon silent",
+        .submit =
+            FLOW(ON_SIM, "{\"id\":\"o\",\"open\":{\"url\":\"https://shop.example\"}},"
+                         "{\"id\":\"l\",\"effect\":\"read\",\"browse\":{\"cmd\":\"look\"}}"),
+        .submit2 = SECOND("{\"id\":\"l\",\"retrieve\":{\"url\":\"https://shop.example\","
+                          "\"cmd\":\"look\"}}"),
+        .key     = "k",
+        .prepare = soon_silent,
+        .drive   = drive_beside,
+        .judge   = judge_waited,
+        .orders  = 1,
+        .status  = "done"};
+
+    (void)state;
+    follow(&s, WELL);
+}
+
 /* ---- a call that nobody waits for --------------------------------------------------------------------- */
 
 /* The first is cancelled in its call, and the second wants to call. */
@@ -132,6 +193,7 @@ static void a_call_that_took_too_long_keeps_its_place(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_has_a_session_waits_where_it_is_kept_warm),
         cmocka_unit_test(a_cancelled_call_keeps_its_place_until_it_is_answered),
         cmocka_unit_test(a_session_is_closed_behind_its_cancelled_call),
         cmocka_unit_test(a_call_that_took_too_long_keeps_its_place),
