@@ -62,7 +62,7 @@ function(unit_test file)
   if(of STREQUAL wire) # each codec is the other's witness
     target_link_libraries(${t} PRIVATE proto proto_witness)
   endif()
-  run_test(${t} unit 60 ${t})
+  run_test(${t} unit 180 ${t})
 endfunction()
 
 # service_test(FILE LABEL)
