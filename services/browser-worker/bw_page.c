@@ -550,6 +550,11 @@ static void open_granted(void *self, const struct bw_permit_answer *answer)
     close_opening(run, RESULT_UNSENT, "late", unsent_landed);
 }
 
+void bw_page_take_back(struct bw_run *run)
+{
+    close_opening(run, RESULT_UNSENT, "interrupted", unsent_landed);
+}
+
 static void opening_landed(struct bw_run *run)
 {
     struct bw_permit_want want = {

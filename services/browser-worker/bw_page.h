@@ -12,6 +12,8 @@
 
 /* MOVE_OPEN: for an `open` step, or for a page step that opens by itself. */
 void bw_page_open(struct bw_run *run, const struct run_move *move);
+/* Its permit is no longer asked for, and nothing was sent: take OPENING back, and decide anew. */
+void bw_page_take_back(struct bw_run *run);
 /* MOVE_CLOSE: close, have it confirmed, CLOSED, and decide again. */
 void bw_page_close(struct bw_run *run, const struct run_move *move);
 /* The flow's `close` step. */

@@ -505,22 +505,19 @@ void bw_run_advance(struct bw_run *run)
 
 /* ---- mail and drain ------------------------------------------------------------------------------------------------ */
 
+/* A read in flight is dropped, and it is decided anew: to end, or to give it back. */
+static void interrupt(struct bw_run *run)
+{
+    if (run->stage == BW_HOLDING && !run->over && bus_op_parked(&run->op))
+        bw_step_interrupt(run);
+}
+
 /* First drop, then read: an answer that came while the journal is read would find the chain busy.
    Was it no cancel, then the read is done again.  What cannot be dropped reads it at the next decision. */
 void bw_run_mail(struct bw_run *run)
 {
     run->mailed = true;
-    if (run->stage == BW_HOLDING && bus_op_parked(&run->op) && bw_step_interrupt(run))
-        read_mail(run);
-}
-
-/* As by a cancel: a read in flight is dropped, and what is decided next is the end, or to give it back. */
-static void interrupt(struct bw_run *run)
-{
-    bool idle = run->stage == BW_HOLDING && !run->over && bus_op_parked(&run->op);
-
-    if (idle && bw_step_interrupt(run))
-        bw_run_advance(run);
+    interrupt(run);
 }
 
 void bw_run_overdue(struct bw_run *run)

@@ -87,24 +87,27 @@ bool bw_step_sent(const struct bw_run *run)
 /* Nothing was sent yet, or what was sent only reads. */
 static bool may_be_dropped(const struct bw_run *run)
 {
-    if (!run->doing.step || run->doing.opening)
+    if (!run->doing.step)
         return false;
     if (bw_step_sent(run))
-        return run->doing.step->effect == EFFECT_READ;
+        return run->doing.step->effect == EFFECT_READ && !run->doing.opening;
     return run->asking || run->finding;
 }
 
-bool bw_step_interrupt(struct bw_run *run)
+void bw_step_interrupt(struct bw_run *run)
 {
     if (!may_be_dropped(run))
-        return false;
+        return;
     if (run->asking)
         bw_permit_cancel(&run->asking);
     bw_browsers_cancel(&run->finding);
     if (run->requesting)
         bw_call_cancel(&run->requesting);
     bw_adrift_leave(run);
-    return true;
+    if (run->doing.opening)
+        bw_page_take_back(run);
+    else
+        bw_run_advance(run);
 }
 
 /* ---- OUTCOME ------------------------------------------------------------------------------------------- */

@@ -18,8 +18,8 @@ void bw_step_clear(struct bw_run *run);
 /* Cancels what is under way without a word (the run is dropped). */
 void bw_step_stop(struct bw_run *run);
 
-/* A cancel came, or there is no more time: drops what is in flight if it may be.  True: it was, advance. */
-bool bw_step_interrupt(struct bw_run *run);
+/* A cancel came, or there is no more time: drops what is in flight if it may be, and decides anew. */
+void bw_step_interrupt(struct bw_run *run);
 /* Was something sent whose answer is awaited? */
 bool bw_step_sent(const struct bw_run *run);
 

@@ -127,14 +127,29 @@ static void a_call_that_does_not_end_is_given_back_in_time(void **state)
 
 /* ---- who only waits for its turn ------------------------------------------------------------------------ */
 
-static void one_at_a_time(void)
+static void limit(unsigned in_flight, unsigned sessions)
 {
-    put(BUCKET_UPSTREAMS, "sim",
+    char value[240];
+
+    str_format(
+        value, sizeof value,
         "{\"driver\":\"agent\",\"profile\":\"multion\",\"url\":\"https://sim.example/v1\","
-        "\"rate\":{\"per_s\":100,\"burst\":100},\"in_flight\":1,\"sessions\":5,"
-        "\"session_idle\":\"10m\"}");
+        "\"rate\":{\"per_s\":100,\"burst\":100},\"in_flight\":%u,\"sessions\":%u,"
+        "\"session_idle\":\"10m\"}",
+        in_flight, sessions);
+    put(BUCKET_UPSTREAMS, "sim", value);
     fake_advance(KNOWN_MS);
     brief_calls();
+}
+
+static void one_at_a_time(void)
+{
+    limit(1, 5);
+}
+
+static void one_session(void)
+{
+    limit(10, 1);
 }
 
 static bool drive_waiting(void)
@@ -171,12 +186,34 @@ static void who_only_waits_for_a_permit_is_given_back_at_once(void **state)
     follow(&s, WELL);
 }
 
+/* The same of a place for a session, which the first has for as long as its call takes. */
+#define LOOK_INSIDE \
+    "{\"id\":\"l\",\"timeout\":\"100s\",\"effect\":\"read\",\"browse\":{\"cmd\":\"look\"}}"
+
+static void who_only_waits_for_a_session_is_given_back_at_once(void **state)
+{
+    static const struct scenario s = {.name    = "waits for a session",
+                                      .submit  = FLOW(ON_SIM, OPEN LOOK_INSIDE),
+                                      .submit2 = "{\"key\":\"k2\"," ON_SIM
+                                                 "\"flow\":{\"steps\":[" OPEN LOOK_INSIDE "]}}",
+                                      .key     = "k",
+                                      .prepare = one_session,
+                                      .drive   = drive_waiting,
+                                      .judge   = judge_never_lost,
+                                      .orders  = 2,
+                                      .status  = "done"};
+
+    (void)state;
+    follow(&s, WELL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_that_ends_in_time_is_waited_for),
         cmocka_unit_test(a_call_that_does_not_end_is_given_back_in_time),
         cmocka_unit_test(who_only_waits_for_a_permit_is_given_back_at_once),
+        cmocka_unit_test(who_only_waits_for_a_session_is_given_back_at_once),
     };
 
     (void)torture;

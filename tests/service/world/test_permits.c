@@ -157,6 +157,55 @@ static void a_session_is_closed_behind_its_cancelled_call(void **state)
     follow(&s, WELL);
 }
 
+/* The first has the only place for a session; the second waits for it, and is cancelled. */
+static void one_session(void)
+{
+    put(BUCKET_UPSTREAMS, "sim",
+        "{\"driver\":\"agent\",\"profile\":\"multion\",\"url\":\"https://sim.example/v1\","
+        "\"rate\":{\"per_s\":100,\"burst\":100},\"in_flight\":5,\"sessions\":1,"
+        "\"session_idle\":\"10m\"}");
+    fake_advance(KNOWN_MS);
+    world.call_ms = CALL_MS;
+}
+
+static bool drive_cancel_asking(void)
+{
+    bool submitted = world.stage > 0 || drive_submit();
+
+    if (submitted && world.stage == 0 && world.calls == 1) {
+        (void)ask("submit", playing->submit2);
+        next_stage();
+    }
+    if (world.stage == 1 && entries(second(), ENTRY_OPENING) == 1) {
+        (void)ask("cancel", "{\"key\":\"k2\"}");
+        next_stage();
+    }
+    if (world.stage == 2 && !run_over(second()) && fake_now() > world.at + 1000)
+        complain("a cancel waits for a permit that nobody wants");
+    return failures || (world.stage == 2 && run_over(world.run) && run_over(second()));
+}
+
+static const char *judge_never_opened(void)
+{
+    return world.opened > 1 ? "a session was opened for a cancelled run" : NULL;
+}
+
+static void a_cancel_does_not_wait_for_a_place_for_a_session(void **state)
+{
+    static const struct scenario s = {.name    = "cancelled ask",
+                                      .submit  = FLOW(ON_SIM, OPEN LOOK_INSIDE),
+                                      .submit2 = SECOND(OPEN LOOK_INSIDE),
+                                      .key     = "k",
+                                      .prepare = one_session,
+                                      .drive   = drive_cancel_asking,
+                                      .judge   = judge_never_opened,
+                                      .orders  = 1,
+                                      .status  = "done"};
+
+    (void)state;
+    follow(&s, WELL);
+}
+
 /* It has no answer in its step's time; over there it goes on. */
 static void hangs_up(void)
 {
@@ -196,6 +245,7 @@ int main(void)
         cmocka_unit_test(who_has_a_session_waits_where_it_is_kept_warm),
         cmocka_unit_test(a_cancelled_call_keeps_its_place_until_it_is_answered),
         cmocka_unit_test(a_session_is_closed_behind_its_cancelled_call),
+        cmocka_unit_test(a_cancel_does_not_wait_for_a_place_for_a_session),
         cmocka_unit_test(a_call_that_took_too_long_keeps_its_place),
     };
 
