@@ -179,7 +179,7 @@ static void refuse(struct lim_gate *g, const struct permit_ask *ask, void *tag, 
 
     str_copy(grant.id, sizeof(grant.id), ask->id);
     str_copy(grant.why, sizeof(grant.why), b->why ? b->why : "upstream_in_flight");
-    grant.retry_after_ms = u32(ms + lim_gate_chance(g) % (ms / JITTER + 1));
+    grant.retry_after_ms = u32(b->turn ? ms : ms + lim_gate_chance(g) % (ms / JITTER + 1));
     g->out.answer(g->out.self, tag, &grant, false);
 }
 
@@ -315,7 +315,8 @@ static bool crowded_out(struct lim_gate *g, const struct ask *a, struct lim_bloc
         return false;
     if (c.session_ms == 0)
         c.oldest_ms = oldest_ms(g, k, now);
-    b->ms = lim_crowd_turn(&c, &a->entry->turn_ms, now);
+    b->ms   = lim_crowd_turn(&c, &a->entry->turn_ms, now);
+    b->turn = b->ms < LIM_CROWD_LATE_MS;
     return true;
 }
 

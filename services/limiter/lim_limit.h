@@ -46,6 +46,7 @@ struct lim_block {
     uint64_t ms;     /* how long, by our best estimate; 0: until something comes back */
     bool shut;       /* nobody goes, by the mode or by a person */
     bool brief;      /* but soon they may */
+    bool turn;       /* ms is of this one alone: they are spread already */
     uint32_t places; /* it waits for a session: how many there may be; 0: for something else */
     bool own;        /* … of its tenant */
 };
