@@ -1,5 +1,4 @@
 #include "sch.h"
-#include "sch_place.h"
 
 #include <stdio.h>
 
@@ -7,6 +6,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "sch_admit.h"
+#include "sch_lease.h"
+#include "sch_place.h"
 #include "wire/subject.h"
 
 METRIC_REGISTER(show_metrics, "", sch_metrics, SCH_METRICS)
@@ -284,12 +286,12 @@ static uint64_t lead(struct sch *s, uint64_t now)
                    : UINT64_MAX;
 
     next = sch_place_turn(s->index, (int64_t)now);
-    sch_do_leases(s, now);
+    sch_lease_turn(s, now);
     expire(s, (int64_t)now);
     if (!s->draining && !s->begin) {
         sweep(s, now);
         sch_mend_turn(s);
-        sch_do_decide(s);
+        sch_admit_turn(s);
     }
     if (now >= s->look_at && !s->looking) {
         s->look_at = now + SCH_LOOK_MS;

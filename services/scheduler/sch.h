@@ -7,7 +7,7 @@
  * outlives its term touches nothing.
  *
  * The decisions are in sch_index and its neighbours, sch_fair, sch_gate, sch_slot, sch_pool and sch_reconcile, all pure; here
- * and in sch_on, sch_do, sch_lead, sch_mend, sch_tell and sch_admin is the shell around them.
+ * and in sch_on, sch_admit, sch_dead, sch_lease, sch_lead, sch_mend, sch_tell and sch_admin is the shell around them.
  */
 #ifndef SCH_H
 #define SCH_H
@@ -27,14 +27,13 @@
 enum { SCH_MAGIC = 0x53434831 };
 
 enum {
-    SCH_ADMITS_MAX = 2048, /* publishes on their way; more would only wait in nats-server */
-    SCH_MENDS_MAX  = 128,
-    SCH_LOOK_MS    = 5000, /* between two looks at JOBS */
-    SCH_DEPTH_MS   = 100,
-    SCH_FULL_MS    = 5000, /* all tenants' depth, for who came later */
-    SCH_LOAD_MS    = 1000,
-    SCH_FILL_MS    = 3000, /* a backlog that takes longer is decided upon while it comes */
-    SCH_AGE_MS     = 60000,
+    SCH_MENDS_MAX = 128,
+    SCH_LOOK_MS   = 5000, /* between two looks at JOBS */
+    SCH_DEPTH_MS  = 100,
+    SCH_FULL_MS   = 5000, /* all tenants' depth, for who came later */
+    SCH_LOAD_MS   = 1000,
+    SCH_FILL_MS   = 3000, /* a backlog that takes longer is decided upon while it comes */
+    SCH_AGE_MS    = 60000,
 };
 
 enum sch_role {
@@ -159,12 +158,6 @@ uint64_t sch_lead_turn(struct sch *s, uint64_t now);
 void sch_lead_look(
     struct sch *s,
     void (*then)(struct sch *s)); /* STREAM.INFO of JOBS against what we believe */
-
-/* ---- sch_do: moves */
-void sch_do_decide(struct sch *s);
-void sch_do_dead(struct sch *s,
-                 struct bus_msg **msg);          /* what cannot be read: stored, then termed */
-void sch_do_leases(struct sch *s, uint64_t now); /* consumers of the pools */
 
 /* ---- sch_mend: one run's journal, read and acted upon */
 void sch_mend_end(struct sch *s, struct sch_run *run); /* it never started, and should end */

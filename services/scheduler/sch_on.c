@@ -27,6 +27,7 @@
 #include "run/run_upstream.h"
 #include "sch.h"
 #include "sch_claim.h"
+#include "sch_dead.h"
 #include "sch_place.h"
 #include "wire/subject.h"
 
@@ -47,7 +48,7 @@ void sch_on_ticket(void *self, struct bus_msg **slot)
     if (m->pending == 0)
         s->filled = true;
     if (failed(wire_read_ticket(&ticket, m->body))) {
-        sch_do_dead(s, slot);
+        sch_dead_put(s, slot);
         return;
     }
     if (ticket.wake == 0)
