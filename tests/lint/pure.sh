@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# lint.pure - a header whose file comment says "Pure" keeps the promise, with its .c: no clock, no I/O, no log, no randomness,
-# no library that does I/O. The mover of a state may log; its header says so: "Pure, but logs".
+# lint.pure - a header whose file comment says "Pure" keeps the promise, with its .c and the .c files that are named after it and
+# have no header of their own: no clock, no I/O, no log, no randomness, no library that does I/O. The mover of a state may log; its
+# header says so: "Pure, but logs".
 . "$(dirname "$0")/lib.bash"
 
 headers='"(bus|http|httpd|svc)/|<(uv|nats|curl|microhttpd|sys/socket|netdb|pthread|fcntl|time|sys/time)[./]'
@@ -11,8 +12,9 @@ found=$(files '*.h' | { grep -E '^(libs|services)/' || true; } | while read -r h
     comment=$(awk '{ print } /\*\// { exit }' "$header")
     grep -qE '\bPure\b' <<<"$comment" || continue
     room=$(basename "$(dirname "$header")")
-    for file in "$header" "${header%.h}.c"; do
+    for file in "$header" "${header%.h}.c" "${header%.h}"_*.c; do
         [ -e "$file" ] || continue
+        case $file in "${header%.h}"_*.c) [ ! -e "${file%.c}.h" ] || continue ;; esac
         # (http_guard and http_limits are pure themselves)
         # includes are read from the file itself: code() leaves out what is in quotes
         grep -HnE "^#include +($headers)" "$file" | grep -v "\"$room/" | grep -vE '"http/http_(guard|limits)\.h"' | sed -E 's/:#/: pure, but has #/' || true
