@@ -3,7 +3,7 @@
 #
 # Read from the objects of the build, so it sees what the linker sees. Only the door of a room (bus.h) is opened from several
 # of the room's files; base has no door, and four bare words that belong to the whole program. The nouns of wire are bare
-# (lane_word), those of run may be (flow_read in run_flow.c).
+# (lane_word), those of run may be (flow_read in run_flow_read.c).
 . "$(dirname "$0")/lib.bash"
 
 # "file symbol" of each exported name, of objects whose source still exists
@@ -38,12 +38,11 @@ found=$(while read -r file name; do
     folder=${file%/*} room=${file%/*} own=${file##*/}
     room=${room##*/} own=${own%.c}
     find_stem "$folder" "$name"
+    if [ "$folder" = libs/run ] && [ -z "$stem" ]; then find_stem "$folder" "run_$name"; fi
     [ "$stem" != "$own" ] || continue
     if [ "$folder" = libs/base ]; then
         case $name in die | must | failed | take) continue ;; esac
     elif [ -z "$stem" ] && [ "$folder" = libs/wire ] && declared "$folder/$own.h" "$name"; then
-        continue
-    elif [ -z "$stem" ] && [ "$folder" = libs/run ] && [ "${name#"${own#run_}"_}" != "$name" ]; then
         continue
     elif [ "${folder%/*}" = libs ] && [ "${name#"${room}"_}" != "$name" ] && [ "${stem:-$room}" = "$room" ]; then
         if [ -e "$folder/$room.h" ]; then door=$folder/$room.h; else door=$folder/$own.h; fi
