@@ -380,7 +380,9 @@ void svc_free(struct svc **slot)
     svc->over = true;
     svc_micro_free(&svc->micro);
     httpd_free(&svc->httpd);
-    bus_free(&svc->bus);
+    struct bus *bus = svc->bus;
+    bus_free(&bus); /* who asked is told by it still what became of that */
+    svc->bus = NULL;
     uv_close((uv_handle_t *)&svc->timer, NULL);
     uv_close((uv_handle_t *)&svc->soon, NULL);
     uv_close((uv_handle_t *)&svc->check, NULL);

@@ -165,6 +165,17 @@ static void a_word_of_the_scheduler_forgets_nobody_on_the_way(void **state)
 
 #define WITH_MANY(test) cmocka_unit_test_setup_teardown(test, many_up, many_down)
 
+/* What is under way when its gateway ends is answered, or left unanswered; it ends with it in any case. */
+static void a_submit_under_way_ends_with_its_gateway(void **state)
+{
+    struct rig *r = *state;
+
+    rig_submit(r, SUBMIT);
+    for (unsigned n = 0; n < 20 && fake_ops("submit") == 0; n++)
+        must(fake_turn());
+    assert_true(fake_ops("submit") > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +183,7 @@ int main(void)
         cmocka_unit_test(what_went_unanswered_may_be_stored_however_its_repeat_is_refused),
         WITH(who_is_refused_for_a_full_queue_is_told_whose_setting_it_is),
         WITH(what_was_answered_is_known_whatever_was_tried),
+        WITH(a_submit_under_way_ends_with_its_gateway),
         WITH_MANY(a_burst_fills_a_queue_and_no_more),
         WITH_MANY(a_word_of_the_scheduler_forgets_nobody_on_the_way),
     };
