@@ -1,6 +1,7 @@
 /* sluice-scheduler - decides which run goes next, and looks after all that wait. */
 #include "sch.h"
 #include "sch_config.h"
+#include "sch_on.h"
 #include "svc/svc.h"
 
 int main(int argc, char **argv)

@@ -7,9 +7,21 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "sch_admit.h"
+#include "sch_bucket.h"
+#include "sch_journal.h"
+#include "sch_lead.h"
 #include "sch_lease.h"
+#include "sch_mend.h"
+#include "sch_on.h"
 #include "sch_place.h"
+#include "sch_tell.h"
 #include "wire/subject.h"
+
+enum {
+    LOOK_MS = 5000, /* between two looks at JOBS */
+    FILL_MS = 3000, /* a backlog that takes longer is decided upon while it comes */
+    AGE_MS  = 60000,
+};
 
 METRIC_REGISTER(show_metrics, "", sch_metrics, SCH_METRICS)
 
@@ -70,6 +82,17 @@ struct sch *sch_op_end(struct sch_op *op)
     return op->s;
 }
 
+/* ---- what is followed ------------------------------------------------------------------------------------- */
+
+void sch_follow(struct sch *s, const struct bus_follow *f, struct bus_follower **ret)
+{
+    char text[128];
+    struct err e = bus_follow(s->bus, f, ret);
+
+    if (failed(e))
+        svc_die(s->svc, err_text(e, text, sizeof(text)));
+}
+
 /* ---- leadership ------------------------------------------------------------------------------------ */
 
 static void won(void *self, uint64_t epoch)
@@ -104,7 +127,9 @@ static void ready(void *self)
     const struct svc_leader_events events = {won, lost, s};
 
     s->following = true;
-    sch_on_follow(s);
+    sch_bucket_follow(s);
+    sch_on_hear(s);
+    sch_journal_follow(s);
     str_format(key, sizeof(key), "scheduler-%u", (unsigned)s->config->shard);
     s->leader = svc_leader_new(s->svc, key, s->config->leader_ttl_ms, &events);
 }
@@ -160,7 +185,7 @@ struct sch *sch_new(struct svc *svc, const struct sch_config *config)
     s->bus    = svc_bus(svc);
     s->config = config;
     list_init(&s->ops);
-    s->book         = run_tenant_new(sch_on_tenant_taken, s);
+    s->book         = run_tenant_new(sch_bucket_tenant_taken, s);
     s->good_tenants = run_good_new();
     s->facts        = sch_reconcile_new();
     s->words        = map_new();
@@ -271,18 +296,18 @@ static uint64_t lead(struct sch *s, uint64_t now)
     int64_t next = 0;
 
     /* Not before it is known who is paused, and whose cap is what. */
-    if (s->role == ROLE_FILLING && sch_on_configured(s) &&
-        (s->filled || now >= s->fill_since + SCH_FILL_MS)) {
+    if (s->role == ROLE_FILLING && sch_bucket_caught_up(s) &&
+        (s->filled || now >= s->fill_since + FILL_MS)) {
         const struct sch_figures f = sch_index_figures(s->index);
 
         s->role = ROLE_DECIDING;
         log_info("deciding", KV("epoch", s->epoch), KV("n", f.tickets), KV("job", f.jobs),
                  KV("ms", now - s->fill_since));
-        s->look_at = now + SCH_LOOK_MS;
+        s->look_at = now + LOOK_MS;
     }
     if (s->role != ROLE_DECIDING)
-        return s->role == ROLE_FILLING && now < s->fill_since + SCH_FILL_MS
-                   ? s->fill_since + SCH_FILL_MS
+        return s->role == ROLE_FILLING && now < s->fill_since + FILL_MS
+                   ? s->fill_since + FILL_MS
                    : UINT64_MAX;
 
     next = sch_place_turn(s->index, (int64_t)now);
@@ -294,7 +319,7 @@ static uint64_t lead(struct sch *s, uint64_t now)
         sch_admit_turn(s);
     }
     if (now >= s->look_at && !s->looking) {
-        s->look_at = now + SCH_LOOK_MS;
+        s->look_at = now + LOOK_MS;
         sch_lead_look(s, NULL);
     }
 
@@ -320,7 +345,7 @@ uint64_t sch_tick(void *self, uint64_t now)
     }
     if (now >= s->age_at && s->journal_read) {
         sch_reconcile_age(s->facts);
-        s->age_at = now + SCH_AGE_MS;
+        s->age_at = now + AGE_MS;
     }
     next = earlier(next, lead(s, now));
     return earlier(next, s->workers_at);

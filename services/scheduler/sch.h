@@ -6,8 +6,9 @@
  * consumer over PENDING and a look at JOBS, and ends with the leadership, the connection or a gap.  An op that
  * outlives its term touches nothing.
  *
- * The decisions are in sch_index and its neighbours, sch_fair, sch_gate, sch_slot, sch_pool and sch_reconcile, all pure; here
- * and in sch_on, sch_admit, sch_dead, sch_lease, sch_lead, sch_mend, sch_tell and sch_admin is the shell around them.
+ * The decisions are in sch_index and its neighbours, sch_fair, sch_gate, sch_slot, sch_pool and sch_reconcile, all pure.
+ * Around them is the shell: sch_lead (terms), sch_on, sch_bucket, sch_journal and sch_admin (what comes in), sch_admit,
+ * sch_mend, sch_dead and sch_lease (what is done), sch_tell (what others should know).
  */
 #ifndef SCH_H
 #define SCH_H
@@ -25,16 +26,6 @@
 #include "svc/svc_metric.h"
 
 enum { SCH_MAGIC = 0x53434831 };
-
-enum {
-    SCH_MENDS_MAX = 128,
-    SCH_LOOK_MS   = 5000, /* between two looks at JOBS */
-    SCH_DEPTH_MS  = 100,
-    SCH_FULL_MS   = 5000, /* all tenants' depth, for who came later */
-    SCH_LOAD_MS   = 1000,
-    SCH_FILL_MS   = 3000, /* a backlog that takes longer is decided upon while it comes */
-    SCH_AGE_MS    = 60000,
-};
 
 enum sch_role {
     ROLE_STANDBY,
@@ -140,41 +131,7 @@ void sch_op_start(struct sch *s, struct sch_op *op, uint32_t magic, const char *
 bool sch_op_live(const struct sch_op *op); /* its term goes on: it may touch what it knows */
 struct sch *sch_op_end(struct sch_op *op); /* in `end`: NULL if the scheduler is gone */
 
-/* ---- sch_on: what comes in */
-extern const struct svc_route sch_on_routes[];
-void sch_on_follow(struct sch *s); /* from the first moment the streams stand */
-bool sch_on_configured(
-    const struct sch *s); /* tenants, upstreams, flows, pools, locks are read */
-/* A tenant's value that had been refused for want of its tier. */
-void sch_on_tenant_taken(void *self, const char *key, struct bytes value);
-void sch_on_ticket(void *self, struct bus_msg **msg);
-void sch_on_gap(void *self, const char *why);
-void sch_on_job(struct sch *s, struct sch_job *job); /* one that is known now: who leased it? */
-
-/* ---- sch_lead: terms */
-void sch_lead_begin(struct sch *s, const char *why, uint64_t in_ms); /* a new term, soon */
-void sch_lead_end(struct sch *s); /* back to standby, all forgotten */
-uint64_t sch_lead_turn(struct sch *s, uint64_t now);
-void sch_lead_look(
-    struct sch *s,
-    void (*then)(struct sch *s)); /* STREAM.INFO of JOBS against what we believe */
-
-/* ---- sch_mend: one run's journal, read and acted upon */
-void sch_mend_end(struct sch *s, struct sch_run *run); /* it never started, and should end */
-void sch_mend_need(struct sch *s, const char *run, enum sch_need need);
-void sch_mend_turn(struct sch *s); /* those that wait for their turn */
-void sch_mend_look(
-    struct sch *s,
-    struct sch_run *run); /* a ticket and its journal: cancelled, ended, started? */
-/* The same for a run that was busy with an op: what was read of it meanwhile could not be acted upon. */
-void sch_mend_missed(struct sch *s, const char *run);
-
-/* ---- sch_tell: what others should know */
-uint64_t sch_tell_turn(struct sch *s, uint64_t now);
-void sch_tell_load(const struct sch *s, const char *pool, struct buf *to); /* NULL: all */
-
-/* ---- sch_admin */
-void sch_admin_on_load(void *self, struct bus_msg **msg);
-void sch_admin_on_tenant(void *self, struct bus_msg **msg);
+/* A stream without which nothing can be decided: dies if it cannot be followed. */
+void sch_follow(struct sch *s, const struct bus_follow *f, struct bus_follower **ret);
 
 #endif

@@ -1,6 +1,5 @@
-/*
- * What operators ask: load, and tenants.  Everybody hears it, the leader answers.
- */
+#include "sch_admin.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -11,6 +10,7 @@
 #include "problem/problem.h"
 #include "sch.h"
 #include "sch_load.h"
+#include "sch_tell.h"
 #include "wire/subject.h"
 
 enum {

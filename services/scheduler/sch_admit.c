@@ -5,6 +5,8 @@
 #include "base/str.h"
 #include "sch.h"
 #include "sch_claim.h"
+#include "sch_journal.h"
+#include "sch_mend.h"
 #include "wire/subject.h"
 #include "wire/wire_stream.h"
 
@@ -58,7 +60,7 @@ static struct err admit_stored(struct sch_admit *a, uint64_t seq)
     if (over)
         sch_claim_job_gone(s->index, &job, sch_now(s));
     else
-        sch_on_job(s, job);
+        sch_journal_job(s, job);
     return bus_op_done(&a->base.op);
 }
 
@@ -112,7 +114,7 @@ static struct err admit_meets(struct sch_admit *a, const struct bus_msg *m)
 
     struct err e = admit_refused(a, OK, 0);
 
-    sch_on_job(s, sch_claim_found(s->index, &there, m->seq, sch_now(s)));
+    sch_journal_job(s, sch_claim_found(s->index, &there, m->seq, sch_now(s)));
     return e;
 }
 

@@ -1,8 +1,5 @@
-/*
- * Terms.  A new one begins with the leadership, and again after every gap: what was delivered to a consumer that
- * we lost sight of would stay hidden until its AckWait is over.  Under the same name the old acknowledgements would
- * still be honoured, so each term has a consumer of its own, named by the epoch and its round.
- */
+#include "sch_lead.h"
+
 #include <string.h>
 
 #include "base/clk.h"
@@ -11,6 +8,8 @@
 #include "base/str.h"
 #include "sch.h"
 #include "sch_claim.h"
+#include "sch_journal.h"
+#include "sch_on.h"
 #include "wire/subject.h"
 #include "wire/wire_stream.h"
 
@@ -141,7 +140,7 @@ static struct err look_answered(struct bus_op *op, const struct bus_reply *r)
         job.slot = u->slot;
         if (!busy) {
             s->metrics.scheduler_slots_repaired++;
-            sch_on_job(s, sch_claim_found(s->index, &job, r->msgs->seq, sch_now(s)));
+            sch_journal_job(s, sch_claim_found(s->index, &job, r->msgs->seq, sch_now(s)));
         }
     }
     l->at++;
@@ -277,7 +276,7 @@ static struct err take_page(struct bus_op *op, const struct bus_reply *r)
 
         if (before)
             sch_claim_job_gone(s->index, &before, sch_now(s));
-        sch_on_job(s, sch_claim_found(s->index, &job, m->seq, sch_now(s)));
+        sch_journal_job(s, sch_claim_found(s->index, &job, m->seq, sch_now(s)));
         t->from = m->seq + 1;
     }
     if (r->more && r->seq >= t->from)

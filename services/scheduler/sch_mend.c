@@ -1,7 +1,5 @@
-/*
- * One run's journal is read, folded, and acted upon: a run that never started is ended here, since nobody else holds
- * its ticket; a run that nobody looks after gets a ticket.
- */
+#include "sch_mend.h"
+
 #include <string.h>
 
 #include "base/arena.h"

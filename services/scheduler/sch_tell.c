@@ -1,17 +1,5 @@
-/*
- * What the leader tells without being asked.
- *
- * sluice.state.depth.<shard>, each 100 ms the tenants that changed, and all of them about every five seconds (in as many
- * messages as it takes):
- *
- *     {"tenants":{"acme":{"queued":37,"queue_max":10000,"in_flight":20,"cap":20,"paused":false}}}
- *
- *     queued     tickets that count in the quota: not of woken, yielded or reconciled runs that were leased before
- *     queue_max  of the tenant as it is configured now; in_flight, cap, paused: for explain and top
- *
- * sluice.state.load.<pool>, each second: the answer of sluice.admin.load.<pool> (surface 10, 16), with two more
- * reasons in "blocked": "lock" and "flow_cap".
- */
+#include "sch_tell.h"
+
 #include <inttypes.h>
 
 #include "base/buf.h"
@@ -24,7 +12,11 @@ enum {
     DEPTH_SOFT = 48 * 1024,
     DEPTH_MAX  = 64 * 1024,
     LOAD_MAX   = 1024 * 1024,
-    LISTED_MAX = 5000
+    LISTED_MAX = 5000,
+
+    DEPTH_MS = 100,
+    FULL_MS  = 5000, /* all tenants' depth, for who came later */
+    LOAD_MS  = 1000,
 };
 
 /* ---- depth ------------------------------------------------------------------------------------------------ */
@@ -64,7 +56,7 @@ static void depth(struct sch *s, uint64_t now)
 
     buf_init(&to, DEPTH_MAX);
     if (now >= s->full_at) {
-        s->full_at = now + SCH_FULL_MS;
+        s->full_at = now + FULL_MS;
         while (sch_index_dirty(s->index))
             ;
         for (size_t it = 0; sch_index_tenant_next(s->index, &it, &t);)
@@ -146,11 +138,11 @@ static void load(struct sch *s, uint64_t now)
 uint64_t sch_tell_turn(struct sch *s, uint64_t now)
 {
     if (now >= s->depth_at) {
-        s->depth_at = now + SCH_DEPTH_MS;
+        s->depth_at = now + DEPTH_MS;
         depth(s, now);
     }
     if (now >= s->load_at) {
-        s->load_at = now + SCH_LOAD_MS;
+        s->load_at = now + LOAD_MS;
         load(s, now);
     }
     return s->depth_at < s->load_at ? s->depth_at : s->load_at;

@@ -29,6 +29,7 @@
 #include "run/run_id.h"
 #include "sch.h"
 #include "sch_config.h"
+#include "sch_on.h"
 #include "support/fake/fake.h"
 #include "support/fake/fake_clk.h"
 #include "svc/svc.h"

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "sch.h"
+#include "sch_on.h"
 #include "support/fake/fake.h"
 #include "support/fake/fake_clk.h"
 #include "wire/subject.h"

@@ -1,5 +1,6 @@
 /* What the leader says of a pool is what there is, also when nobody is left to work in it. */
 #include "sch_rig.h"
+#include "sch_tell.h"
 
 static bool load_has(const struct rig *r, const char *part)
 {
