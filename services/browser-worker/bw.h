@@ -2,7 +2,7 @@
  * bw - the browser-worker: leases jobs, replays their journals, runs their steps, cleans up.
  *
  * One loop, thousands of runs: a run is nearly always waiting on the network.  Its life is bw_run,
- * its entries bw_journal, its steps bw_step and bw_page, its end bw_end.
+ * its entries bw_journal, its steps bw_step, its sessions bw_open and bw_close, its end bw_end.
  */
 #ifndef BW_BW_H
 #define BW_BW_H

@@ -4,10 +4,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "bw_artifact.h"
+#include "bw_close.h"
 #include "bw_expand.h"
 #include "bw_journal.h"
 #include "bw_lock.h"
-#include "bw_page.h"
 #include "bw_session.h"
 #include "bw_step.h"
 #include "problem/problem.h"
@@ -215,7 +215,7 @@ static void next_duty(struct bw_run *run)
     if (!bw_run_stretch(run, FLOW_STEP_TIMEOUT_MS))
         return;
     if (run->duties & DUTY_CLOSE_SESSION)
-        bw_page_close_end(run, "end", session_done);
+        bw_close_end(run, "end", session_done);
     else if (run->duties & DUTY_KEEP_SESSION)
         bw_session_keep(run, session_done);
     else if (run->duties & DUTY_CLEAR_LOCK)

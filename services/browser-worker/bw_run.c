@@ -3,13 +3,15 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bw_close.h"
 #include "bw_end.h"
 #include "bw_expand.h"
 #include "bw_journal.h"
 #include "bw_lock.h"
-#include "bw_page.h"
+#include "bw_open.h"
 #include "bw_session.h"
 #include "bw_step.h"
+#include "bw_target.h"
 #include "run/run_view.h"
 
 enum {
@@ -434,7 +436,7 @@ static void do_move(struct bw_run *run, const struct run_move *move)
         bw_end_run(run, move);
         return;
     case MOVE_CLOSE:
-        bw_page_close(run, move);
+        bw_close_do(run, move);
         return;
     case MOVE_SETTLE:
         bw_step_indeterminate(run, move);
@@ -449,7 +451,7 @@ static void do_move(struct bw_run *run, const struct run_move *move)
         bw_session_adopt(run);
         return;
     case MOVE_OPEN:
-        bw_page_open(run, move);
+        bw_open_do(run, move);
         return;
     case MOVE_STEP:
         bw_step_do(run, move);
@@ -492,7 +494,7 @@ void bw_run_advance(struct bw_run *run)
     run->hand.token         = run->token;
     run->hand.now_wall_ms   = clk_wall_ms();
     run->hand.lost_max      = (uint32_t)run->bw->config->deliveries;
-    run->hand.sessions_only = bw_page_sessions_only(run);
+    run->hand.sessions_only = bw_target_sessions_only(run);
     bw_step_clear(run);
     struct run_move move = run_next(run->flow, &run->fold, &run->hand);
     bool boundary = move.kind == MOVE_STEP || move.kind == MOVE_OPEN || move.kind == MOVE_LOCK;

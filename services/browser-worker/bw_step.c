@@ -6,9 +6,11 @@
 #include "bw_adrift.h"
 #include "bw_browsers.h"
 #include "bw_call.h"
+#include "bw_close.h"
 #include "bw_end.h"
 #include "bw_expand.h"
 #include "bw_journal.h"
+#include "bw_open.h"
 #include "bw_page.h"
 #include "bw_upstream.h"
 #include "problem/problem.h"
@@ -105,7 +107,7 @@ void bw_step_interrupt(struct bw_run *run)
         bw_call_cancel(&run->requesting);
     bw_adrift_leave(run);
     if (run->doing.opening)
-        bw_page_take_back(run);
+        bw_open_take_back(run);
     else
         bw_run_advance(run);
 }
@@ -492,7 +494,7 @@ static void do_verb(struct bw_run *run)
         return;
     case VERB_CLOSE:
         if (run->fold.session.state == SESSION_OPEN)
-            bw_page_close_step(run, closed);
+            bw_close_step(run, closed);
         else
             closed(run);
         return;

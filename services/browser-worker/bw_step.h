@@ -1,7 +1,8 @@
 /*
  * bw_step - one step of a flow: when, expand, do, expect, OUTCOME, and what its failure means.
  *
- * Verbs that decide (set, if, sleep, end) are done here; pages and calls in bw_page and bw_call.
+ * Verbs that decide (set, if, sleep, end) are done here; pages, calls and sessions in bw_page, bw_call,
+ * bw_open and bw_close.
  */
 #ifndef BW_STEP_H
 #define BW_STEP_H
@@ -23,7 +24,7 @@ void bw_step_interrupt(struct bw_run *run);
 /* Was something sent whose answer is awaited? */
 bool bw_step_sent(const struct bw_run *run);
 
-/* From bw_page and bw_call: the attempt is over; fate, outcome and value are in run->doing. */
+/* From bw_page, bw_open and bw_call: the attempt is over; fate, outcome and value are in run->doing. */
 void bw_step_attempted(struct bw_run *run);
 
 /* It could not even begin: an expression failed, the driver cannot do it, the URL is forbidden. */
