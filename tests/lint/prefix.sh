@@ -9,8 +9,8 @@
 # "file symbol" of each exported name, of objects whose source still exists
 symbols() {
     local file name
-    find "${BUILD_DIR:?run me by ctest, or set BUILD_DIR=build/debug}/libs" "$BUILD_DIR/services" -name '*.c.o' 2>/dev/null |
-        xargs -r nm -gA --defined-only |
+    find "${BUILD_DIR:?run me by ctest, or set BUILD_DIR=build/debug}/libs" "$BUILD_DIR/services" -name '*.c.o' -print0 2>/dev/null |
+        xargs -0 -r nm -gA --defined-only |
         sed -nE "s|^$BUILD_DIR/||; s|CMakeFiles/[^/]*\.dir/||; s|\.o:[0-9a-f]+ [TDBRVWC] | |p" | sort -u |
         while read -r file name; do
             case $file in */main.c | *_compat.c) continue ;; esac
