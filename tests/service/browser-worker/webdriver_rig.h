@@ -610,7 +610,7 @@ static inline int rig_nothing_left(void **state)
         rig_close(&rig, id);
     }
     asked_free(&t);
-    for (int i = 0; i < 40 && rig_profiles(&rig) > (*rig.session != 0); i++)
+    for (int i = 0; i < 400 && rig_profiles(&rig) > (*rig.session != 0); i++)
         usleep(50000);
     assert_int_equal(strays, 0);
     assert_int_equal(rig_profiles(&rig), *rig.session != 0);
