@@ -4,12 +4,12 @@
 #include "base/id.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "json/json.h"
 #include "sluice/v1/run.pb-c.h"
 #include "wire/wire_journal.h"
 #include "wire/wire_json.h"
 #include "wire/wire_message.h"
 #include "wire/wire_permit.h"
+#include "wire/wire_text.h"
 #include "wire/wire_ticket.h"
 
 /* ---- messages that have a reader ----------------------------------------------------------- */
@@ -96,14 +96,7 @@ static bool is_status(const char *word)
 
 static bool is_json(ProtobufCBinaryData data)
 {
-    char why[JSON_WHY_SIZE];
-    struct json *doc = NULL;
-
-    if (data.len == 0 ||
-        failed(json_parse(&doc, bytes_of(data.data, data.len), why, sizeof(why))))
-        return false;
-    json_free(&doc);
-    return true;
+    return data.len > 0 && wire_text_is_json(bytes_of(data.data, data.len));
 }
 
 #define UNPACK(T, name) \

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "json/json.h"
 #include "wire/wire_message.h"
+#include "wire/wire_text.h"
 
 bool wire_is_json(struct bytes payload)
 {
@@ -111,22 +112,11 @@ static void print_compact(struct bytes json, struct buf *to)
     buf_add(to, json.at + begin, json.len - begin);
 }
 
-static bool is_json(struct bytes text)
-{
-    char why[JSON_WHY_SIZE];
-    struct json *doc = NULL;
-
-    if (failed(json_parse(&doc, text, why, sizeof(why))))
-        return false;
-    json_free(&doc);
-    return true;
-}
-
 static void print_bytes(const ProtobufCBinaryData *data, struct buf *to)
 {
     struct bytes text = bytes_of(data->data, data->len);
 
-    if (is_json(text))
+    if (wire_text_is_json(text))
         print_compact(text, to);
     else
         json_quote_n(to, (const char *)text.at, text.len);

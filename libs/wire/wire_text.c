@@ -37,7 +37,7 @@ static bool read_varint(struct bytes *from, uint64_t *ret)
 static bool good(const ProtobufCMessageDescriptor *d, struct bytes body, unsigned depth,
                  struct wire_text_fault *ret);
 
-static bool is_json(struct bytes text)
+bool wire_text_is_json(struct bytes text)
 {
     char why[JSON_WHY_SIZE];
     struct json *doc = NULL;
@@ -73,7 +73,7 @@ static bool good_value(const ProtobufCFieldDescriptor *f, struct bytes value, un
         return str_is_utf8(value) && (value.len == 0 || !memchr(value.at, 0, value.len));
     }
     ret->why = "is not JSON";
-    return f->type != PROTOBUF_C_TYPE_BYTES || !value.len || is_json(value) ||
+    return f->type != PROTOBUF_C_TYPE_BYTES || !value.len || wire_text_is_json(value) ||
            (str_equal(f->name, "flow") && is_flow_name(value));
 }
 

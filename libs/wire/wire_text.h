@@ -11,6 +11,8 @@
 
 #include "base/bytes.h"
 
+bool wire_text_is_json(struct bytes text);
+
 struct wire_text_fault {
     const char *field; /* "" of bytes that are no message */
     const char *why;
