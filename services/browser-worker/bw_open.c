@@ -11,7 +11,6 @@
 #include "bw_target.h"
 #include "http/http_guard.h"
 #include "problem/problem.h"
-#include "run/run_view.h"
 
 static void opening_over(struct bw_run *run)
 {
@@ -205,15 +204,7 @@ static void on_open_body(struct bw_run *run, struct json *value, const char *why
 
 void bw_open_do(struct bw_run *run, const struct run_move *move)
 {
-    struct bw_doing *d = &run->doing;
-
-    d->step       = move->step;
-    d->attempt    = move->attempt;
-    d->setup      = move->setup;
-    d->started_ms = bus_now(run->bw->bus);
-    d->scope      = run_scope(&run->fold);
-    if (!bw_run_stretch(run, d->step->timeout_ms))
-        return;
     /* A page step opens with its own url; nothing else of it concerns the session. */
-    bw_expand(run, d->step->body, d->scope, on_open_body);
+    if (bw_step_begin(run, move))
+        bw_expand(run, run->doing.step->body, run->doing.scope, on_open_body);
 }

@@ -524,7 +524,7 @@ static void on_when(struct bw_run *run, struct json *value, const char *why)
         outcome(run, RESULT_SKIPPED, true, stretch_and_advance);
 }
 
-void bw_step_do(struct bw_run *run, const struct run_move *move)
+bool bw_step_begin(struct bw_run *run, const struct run_move *move)
 {
     struct bw_doing *d = &run->doing;
 
@@ -533,7 +533,14 @@ void bw_step_do(struct bw_run *run, const struct run_move *move)
     d->setup      = move->setup;
     d->started_ms = bus_now(run->bw->bus);
     d->scope      = run_scope(&run->fold);
-    if (!bw_run_stretch(run, d->step->timeout_ms))
+    return bw_run_stretch(run, d->step->timeout_ms);
+}
+
+void bw_step_do(struct bw_run *run, const struct run_move *move)
+{
+    struct bw_doing *d = &run->doing;
+
+    if (!bw_step_begin(run, move))
         return;
     if (d->step->when && !d->setup)
         bw_expand_text(run, d->step->when, d->scope, NULL, on_when);

@@ -9,6 +9,9 @@
 
 #include "bw_run.h"
 
+/* A clean slate for the step, and its stretch.  False: the run is left alone, as of bw_run_stretch. */
+bool bw_step_begin(struct bw_run *run, const struct run_move *move);
+
 void bw_step_do(struct bw_run *run, const struct run_move *move);
 
 /* A foreign INTENT, or one of ours without an answer, whose fence is done or cannot be. */
