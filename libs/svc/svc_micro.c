@@ -224,17 +224,24 @@ void svc_endpoints(struct svc *svc, const struct svc_endpoint *endpoints)
         add_endpoint(svc->micro, e->name, e->subject, svc->about->name);
 }
 
-void svc_answered(struct svc *svc, const char *endpoint, uint64_t since_us, bool ok)
+/* NULL: nobody counts any more. */
+static struct endpoint *count(struct svc *svc, const char *endpoint, uint64_t since_us, bool ok)
 {
     /* What bus_free ends is answered when the statistics are gone. */
     struct endpoint *e = svc->micro ? find_endpoint(svc->micro, endpoint) : NULL;
     uint64_t now       = clk_mono_us();
 
     if (!e)
-        return;
+        return NULL;
     e->requests++;
     e->errors += !ok;
     e->us += now > since_us ? now - since_us : 0;
+    return e;
+}
+
+void svc_answered(struct svc *svc, const char *endpoint, uint64_t since_us, bool ok)
+{
+    (void)count(svc, endpoint, since_us, ok);
 }
 
 void svc_refuse(struct svc *svc, const struct bus_msg *request, const char *endpoint,
@@ -244,14 +251,14 @@ void svc_refuse(struct svc *svc, const struct bus_msg *request, const char *endp
     struct buf json;
 
     buf_init(&json, PROBLEM_MAX);
-    problem_json(why, NULL, &json);
+    if (!body.at)
+        problem_json(why, NULL, &json);
     str_format(status, sizeof status, "%d", problem_status(why->code));
     const struct bus_header headers[] = {{"Nats-Service-Error", problem_title(why->code)},
                                          {"Nats-Service-Error-Code", status}};
     bus_answer(svc->bus, request, body.at ? body : buf_bytes(&json), headers, 2);
     buf_deinit(&json);
-    svc_answered(svc, endpoint, since_us, false);
-    struct endpoint *e = svc->micro ? find_endpoint(svc->micro, endpoint) : NULL;
+    struct endpoint *e = count(svc, endpoint, since_us, false);
     if (e) /* a title is a constant without a quote */
         str_format(e->last_error, sizeof e->last_error, "%s:%s", status,
                    problem_title(why->code));
