@@ -117,9 +117,7 @@ static void a_job_of_a_wake_that_its_journal_does_not_know_blocks_nobody(void **
     follow(&s, STOPPED);
 }
 
-/* Another gateway was asked the same, met the PLAN and says that it is accepted: before this one, for which the queue is
-   full, rejects it. */
-static void accepted_elsewhere(void)
+static void write_accepted(const char *run)
 {
     const struct entry e = {.kind = ENTRY_ACCEPTED, .worker = ""};
     char subject[SUBJECT_SIZE];
@@ -127,10 +125,12 @@ static void accepted_elsewhere(void)
 
     buf_init(&body, ENTRY_BODY_MAX);
     must(!failed(wire_write_entry(&e, &body)));
-    (void)fake_store(subject_journal(subject, TENANT, world.run), buf_bytes(&body));
+    (void)fake_store(subject_journal(subject, TENANT, run), buf_bytes(&body));
     buf_deinit(&body);
 }
 
+/* Another gateway was asked the same, met the PLAN and says that it is accepted: before this one, for which the queue is
+   full, rejects it. */
 static bool drive_met_elsewhere(void)
 {
     if (world.stage == 0) {
@@ -138,7 +138,7 @@ static bool drive_met_elsewhere(void)
         (void)ask("submit", playing->submit);
         while (phase_of(world.run) == RUN_ABSENT)
             must(fake_turn());
-        accepted_elsewhere();
+        write_accepted(world.run);
         next_stage();
     }
     if (world.stage == 1 && ask_over(0)) {
@@ -348,16 +348,11 @@ static void a_run_waits_for_an_upstream_that_was_removed(void **state)
 /* Entries of another run: with them the numbers go on. */
 static void others_write(void)
 {
-    const struct entry e = {.kind = ENTRY_ACCEPTED, .worker = ""};
-    char subject[SUBJECT_SIZE], other[ID_SIZE];
-    struct buf body;
+    char other[ID_SIZE];
 
     run_id_for(TENANT, "other", clk_wall_ms(), other);
-    buf_init(&body, ENTRY_BODY_MAX);
-    must(!failed(wire_write_entry(&e, &body)));
     for (unsigned n = 0; n < 30; n++)
-        (void)fake_store(subject_journal(subject, TENANT, other), buf_bytes(&body));
-    buf_deinit(&body);
+        write_accepted(other);
 }
 
 /* It was made when the run was accepted: what came since is gone, and the numbers go on from there. */
